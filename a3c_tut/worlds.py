@@ -1,0 +1,445 @@
+"""Worlds: finite Markov decision processes as arrays (Section 4).
+
+A `TableWorld` holds what the textbook calls the model: for every state and action the possible
+outcomes, each with a probability, a next state, a reward and a flag that says whether the episode
+ends there. Learners only ever sample from it; `a3c_tut.exact` solves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: The four moves of every grid world here, in Gymnasium's order for CliffWalking.
+GRID_ACTIONS = ("up", "right", "down", "left")
+_ROW_STEP = np.array([-1, 0, 1, 0])
+_COLUMN_STEP = np.array([0, 1, 0, -1])
+
+
+@dataclass(frozen=True, eq=False)
+class TableWorld:
+    """A finite Markov decision process: `S` states, `A` actions, up to `K` outcomes per action.
+
+    Parameters
+    ----------
+    next_state : (S, A, K) integers
+        Where outcome `k` of action `a` in state `s` leads.
+    probability : (S, A, K) floats
+        Its probability; over `k` they sum to 1. Unused outcomes have probability 0.
+    reward : (S, A, K) floats
+        Its reward, in the world's own units.
+    terminated : (S, A, K) booleans
+        Whether the episode ends with it. The value of what follows is then 0.
+    start : (S,) floats
+        The distribution of the first state of an episode.
+    max_episode_steps : int
+        The time limit: an episode is truncated (not terminated) after so many steps.
+    name : str
+        How figures and messages call the world.
+    action_names : sequence of A strings, optional
+        Default: "0", "1", …
+    grid_shape : (rows, columns), optional
+        Given when state `s` is the grid cell `divmod(s, columns)`; the policy can then be drawn.
+    marks : mapping of state to one letter, optional
+        What figures write into special cells: S start, G goal, C cliff.
+
+    Raises
+    ------
+    ValueError
+        When an array has the wrong shape, a probability is no probability, a next state does not
+        exist or a number is not finite. The message names the setting, the value and what is
+        allowed.
+
+    Examples
+    --------
+    A coin that pays 1 for heads; each episode is one toss.
+
+    >>> coin = TableWorld(
+    ...     next_state=[[[0, 0]]], probability=[[[0.5, 0.5]]], reward=[[[1.0, 0.0]]],
+    ...     terminated=[[[True, True]]], start=[1.0], max_episode_steps=1, name="coin")
+    >>> coin.num_states, coin.num_actions, coin.num_outcomes
+    (1, 1, 2)
+    """
+
+    next_state: NDArray[np.int32]
+    probability: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    start: NDArray[np.float64]
+    max_episode_steps: int
+    name: str = "world"
+    action_names: tuple[str, ...] = ()
+    grid_shape: tuple[int, int] | None = None
+    marks: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = np.asarray(self.next_state)
+        if given.ndim != 3 or 0 in given.shape:
+            raise ValueError(
+                f"next_state has shape {given.shape}; allowed: (states, actions, outcomes), "
+                "each at least 1"
+            )
+        if not np.issubdtype(given.dtype, np.integer):
+            raise ValueError(f"next_state has dtype {given.dtype}; allowed: integers")
+        num_states = given.shape[0]
+        for name, dtype in (
+            ("probability", np.float64),
+            ("reward", np.float64),
+            ("terminated", np.bool_),
+        ):
+            self._freeze(name, getattr(self, name), dtype, given.shape)
+        self._freeze("start", self.start, np.float64, (num_states,))
+        bad = np.argwhere((given < 0) | (given >= num_states))
+        if bad.size:
+            where = tuple(int(i) for i in bad[0])
+            raise ValueError(
+                f"next_state{list(where)} is {given[where]}; allowed: 0 to {num_states - 1}"
+            )
+        self._freeze("next_state", given, np.int32, given.shape)
+        self._check_distribution("probability", self.probability)
+        self._check_distribution("start", self.start)
+        if not np.isfinite(self.reward).all():
+            raise ValueError("reward holds a value that is not finite; allowed: finite numbers")
+        if not (
+            isinstance(self.max_episode_steps, (int, np.integer)) and self.max_episode_steps >= 1
+        ):
+            raise ValueError(
+                f"max_episode_steps is {self.max_episode_steps!r}; allowed: a whole number from 1"
+            )
+        object.__setattr__(self, "max_episode_steps", int(self.max_episode_steps))
+        names = tuple(self.action_names) or tuple(str(a) for a in range(self.num_actions))
+        if len(names) != self.num_actions:
+            raise ValueError(
+                f"action_names has {len(names)} entries; allowed: one per action, "
+                f"{self.num_actions}"
+            )
+        object.__setattr__(self, "action_names", names)
+        if self.grid_shape is not None:
+            rows, columns = self.grid_shape
+            if rows * columns != num_states:
+                raise ValueError(
+                    f"grid_shape is {self.grid_shape}; allowed: rows × columns = {num_states}"
+                )
+            object.__setattr__(self, "grid_shape", (int(rows), int(columns)))
+
+    def _freeze(self, name: str, value: ArrayLike, dtype: Any, shape: tuple[int, ...]) -> None:
+        array = np.array(value, dtype=dtype, order="C")
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
+        array.setflags(write=False)
+        object.__setattr__(self, name, array)
+
+    @staticmethod
+    def _check_distribution(name: str, array: NDArray[np.float64]) -> None:
+        if not ((array >= 0.0) & (array <= 1.0)).all():
+            bad = array[~((array >= 0.0) & (array <= 1.0))][0]
+            raise ValueError(f"{name} holds {bad}; allowed: numbers from 0 to 1")
+        sums = array.sum(axis=-1)
+        off = np.abs(sums - 1.0) > 1e-9
+        if off.any():
+            raise ValueError(
+                f"{name} sums to {np.atleast_1d(sums)[np.atleast_1d(off)][0]}; allowed: 1"
+            )
+
+    @property
+    def num_states(self) -> int:
+        """The number of states, S."""
+        return int(self.next_state.shape[0])
+
+    @property
+    def num_actions(self) -> int:
+        """The number of actions, A."""
+        return int(self.next_state.shape[1])
+
+    @property
+    def num_outcomes(self) -> int:
+        """The largest number of outcomes an action has, K; 1 for a deterministic world."""
+        return int(self.next_state.shape[2])
+
+    def transition_matrix(self, policy: ArrayLike) -> NDArray[np.float64]:
+        """Return P(s, s') under a policy, counting only steps after which the episode goes on.
+
+        Parameters
+        ----------
+        policy : (S, A) floats
+            π(a|s); rows sum to 1.
+
+        Returns
+        -------
+        (S, S) floats
+            Row sums below 1 are the probability that the episode ends in that step.
+
+        Examples
+        --------
+        >>> world = corridor_world(3)
+        >>> uniform = np.full((3, 2), 0.5)
+        >>> world.transition_matrix(uniform)[1]
+        array([0.5, 0. , 0. ])
+        """
+        weight = np.asarray(policy)[:, :, None] * self.probability * ~self.terminated
+        matrix = np.zeros((self.num_states, self.num_states))
+        rows = np.broadcast_to(np.arange(self.num_states)[:, None, None], weight.shape)
+        np.add.at(matrix, (rows, self.next_state), weight)
+        return matrix
+
+    @classmethod
+    def from_gymnasium(cls, env: Any, max_episode_steps: int | None = None) -> TableWorld:
+        """Read the transition table of a Gymnasium environment.
+
+        Parameters
+        ----------
+        env : str or gymnasium.Env
+            An environment id such as "FrozenLake-v1", or an environment. It must carry the table
+            `P[s][a] = [(probability, next state, reward, terminated), ...]` and
+            `initial_state_distrib`, as Gymnasium's toy-text environments do.
+        max_episode_steps : int, optional
+            The time limit. Default: the one Gymnasium registers, or 200 where it registers none
+            (CliffWalking: under a random policy an episode takes thousands of steps).
+
+        Returns
+        -------
+        TableWorld
+
+        Raises
+        ------
+        ValueError
+            When the environment has no such table.
+
+        Examples
+        --------
+        >>> lake = TableWorld.from_gymnasium("FrozenLake-v1")
+        >>> lake.num_states, lake.num_actions, lake.num_outcomes, lake.max_episode_steps
+        (16, 4, 3, 100)
+        """
+        import gymnasium
+
+        made = gymnasium.make(env) if isinstance(env, str) else None
+        source = made if made is not None else env
+        try:
+            return cls._from_table(source, max_episode_steps)
+        finally:
+            if made is not None:
+                made.close()
+
+    @classmethod
+    def _from_table(cls, env: Any, max_episode_steps: int | None) -> TableWorld:
+        base = getattr(env, "unwrapped", env)
+        spec = getattr(env, "spec", None)
+        name = spec.id if spec is not None else type(base).__name__
+        table = getattr(base, "P", None)
+        start = getattr(base, "initial_state_distrib", None)
+        if table is None or start is None:
+            raise ValueError(
+                f"env is {name}, which carries no table of transitions; allowed: environments "
+                "with the attributes P and initial_state_distrib (CliffWalking, FrozenLake, Taxi)"
+            )
+        num_states, num_actions = len(table), len(table[0])
+        num_outcomes = max(
+            len(_merged(table[s][a])) for s in range(num_states) for a in range(num_actions)
+        )
+        shape = (num_states, num_actions, num_outcomes)
+        next_state = np.zeros(shape, dtype=np.int64)
+        probability, reward = np.zeros(shape), np.zeros(shape)
+        terminated = np.zeros(shape, dtype=bool)
+        for s in range(num_states):
+            for a in range(num_actions):
+                for k, ((to, pay, end), p) in enumerate(_merged(table[s][a]).items()):
+                    next_state[s, a, k], probability[s, a, k] = to, p
+                    reward[s, a, k], terminated[s, a, k] = pay, end
+        limit = max_episode_steps or getattr(spec, "max_episode_steps", None) or 200
+        return cls(
+            next_state,
+            probability,
+            reward,
+            terminated,
+            np.asarray(start, dtype=float),
+            limit,
+            name=name,
+        )
+
+
+def _merged(outcomes: list[tuple[float, int, float, bool]]) -> dict[tuple[int, float, bool], float]:
+    """Add up the probabilities of outcomes that are the same (FrozenLake lists some twice)."""
+    merged: dict[tuple[int, float, bool], float] = {}
+    for p, to, pay, end in outcomes:
+        key = (int(to), float(pay), bool(end))
+        merged[key] = merged.get(key, 0.0) + float(p)
+    return {key: p for key, p in merged.items() if p > 0.0}
+
+
+def _check_size(setting: str, value: int, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{setting} is {value!r}; allowed: a whole number from {least}")
+
+
+def _moves(rows: int, columns: int) -> NDArray[np.int64]:
+    """Return the (S, 4) cells that the four moves lead to; walls stop a move."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    to_row = np.clip(row[:, None] + _ROW_STEP, 0, rows - 1)
+    to_column = np.clip(column[:, None] + _COLUMN_STEP, 0, columns - 1)
+    return np.asarray(to_row * columns + to_column)
+
+
+def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
+    """Build the cliff-world of Sutton & Barto, example 6.6 (Sections 4 and 5).
+
+    The walker starts in the lower left corner and wants the lower right one; every step costs 1.
+    Between the two lies the cliff: a step into it costs 100 and puts the walker back to the start,
+    without ending the episode. Actions: up, right, down, left. The goal is absorbing, worth 0.
+
+    Parameters
+    ----------
+    rows, columns : int
+        The grid; at least 2 rows and 3 columns.
+
+    Returns
+    -------
+    TableWorld
+        `rows * columns` states, numbered along the rows from the upper left. The time limit is 200
+        steps, more on large grids (five times the half circumference).
+
+    Raises
+    ------
+    ValueError
+        When the grid is too small.
+
+    Examples
+    --------
+    >>> world = cliff_world()
+    >>> int(world.start.argmax()), world.num_states, world.max_episode_steps
+    (36, 48, 200)
+    >>> int(world.next_state[36, 1, 0]), float(world.reward[36, 1, 0])  # right: into the cliff
+    (36, -100.0)
+    """
+    _check_size("rows of cliff_world", rows, 2)
+    _check_size("columns of cliff_world", columns, 3)
+    start, goal = (rows - 1) * columns, rows * columns - 1
+    next_state = _moves(rows, columns)
+    reward = np.full(next_state.shape, -1.0)
+    falls = (next_state > start) & (next_state < goal)
+    next_state[falls], reward[falls] = start, -100.0
+    next_state[goal], reward[goal] = goal, 0.0
+    terminated = next_state == goal
+    marks = {start: "S", goal: "G"} | dict.fromkeys(range(start + 1, goal), "C")
+    return TableWorld(
+        next_state[:, :, None],
+        np.ones((*next_state.shape, 1)),
+        reward[:, :, None],
+        terminated[:, :, None],
+        _point(start, rows * columns),
+        max(200, 5 * (rows + columns)),
+        name=f"cliff-world {rows} × {columns}",
+        action_names=GRID_ACTIONS,
+        grid_shape=(rows, columns),
+        marks=marks,
+    )
+
+
+def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
+    """Build a grid where nothing but the goal pays (Section 3, sparse rewards).
+
+    The walker starts in the upper left corner; reaching the lower right one pays 1 and ends the
+    episode; all else pays 0. Actions: up, right, down, left.
+
+    Parameters
+    ----------
+    rows, columns : int
+        The grid; at least 2 of each.
+
+    Returns
+    -------
+    TableWorld
+        `rows * columns` states; the time limit is four times the half circumference.
+
+    Raises
+    ------
+    ValueError
+        When the grid is too small.
+
+    Examples
+    --------
+    >>> world = sparse_grid_world(3, 3)
+    >>> float(world.reward.sum()), int(world.terminated.sum())  # two ways in, and the goal's own
+    (2.0, 6)
+    """
+    _check_size("rows of sparse_grid_world", rows, 2)
+    _check_size("columns of sparse_grid_world", columns, 2)
+    goal = rows * columns - 1
+    next_state = _moves(rows, columns)
+    next_state[goal] = goal
+    terminated = next_state == goal
+    reward = terminated.astype(float)
+    reward[goal] = 0.0
+    return TableWorld(
+        next_state[:, :, None],
+        np.ones((*next_state.shape, 1)),
+        reward[:, :, None],
+        terminated[:, :, None],
+        _point(0, rows * columns),
+        4 * (rows + columns),
+        name=f"sparse grid {rows} × {columns}",
+        action_names=GRID_ACTIONS,
+        grid_shape=(rows, columns),
+        marks={0: "S", goal: "G"},
+    )
+
+
+def corridor_world(length: int = 12) -> TableWorld:
+    """Build a corridor that forgets: every step to the left leads back to its beginning.
+
+    The walker starts in cell 0; the last cell pays 1 and ends the episode; all else pays 0.
+    Actions: left (back to cell 0), right (one cell on). A uniform policy reaches the end in one
+    try out of 2^(length − 1): the sparse-reward world in which undirected exploration is hopeless
+    (Section 3).
+
+    Parameters
+    ----------
+    length : int
+        The number of cells, at least 2.
+
+    Returns
+    -------
+    TableWorld
+        `length` states; the time limit is four times the length.
+
+    Raises
+    ------
+    ValueError
+        When the corridor is too short.
+
+    Examples
+    --------
+    >>> corridor_world(4).next_state[:, :, 0].tolist()
+    [[0, 1], [0, 2], [0, 3], [3, 3]]
+    """
+    _check_size("length of corridor_world", length, 2)
+    cells = np.arange(length)
+    next_state = np.stack(
+        [np.zeros(length, dtype=np.int64), np.minimum(cells + 1, length - 1)], axis=1
+    )
+    next_state[-1] = length - 1
+    terminated = next_state == length - 1
+    reward = terminated.astype(float)
+    reward[-1] = 0.0
+    return TableWorld(
+        next_state[:, :, None],
+        np.ones((length, 2, 1)),
+        reward[:, :, None],
+        terminated[:, :, None],
+        _point(0, length),
+        4 * length,
+        name=f"corridor of {length}",
+        action_names=("left", "right"),
+        grid_shape=(1, length),
+        marks={0: "S", length - 1: "G"},
+    )
+
+
+def _point(state: int, num_states: int) -> NDArray[np.float64]:
+    """Return the distribution that always starts in one state."""
+    start = np.zeros(num_states)
+    start[state] = 1.0
+    return start
