@@ -1,0 +1,177 @@
+"""Every knob of a run, its default and its range, validated once (Sections 2.3 and 3)."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class A3CConfig:
+    """What a run of A3C is asked for, besides world, seed and number of steps.
+
+    Parameters
+    ----------
+    num_workers : int from 1
+        N, the number of workers.
+    rollout_length : int from 1, or one per worker
+        n, the steps a worker acts before it pushes a gradient (Section 2.1).
+    gamma : float in [0, 1]
+        γ, the discount of Equation (1).
+    entropy_coef : float from 0, or one per worker
+        β, the weight of the entropy in Equation (2).
+    actor_lr, critic_lr : float from 0
+        Step sizes of θ and V (Listing 1).
+    max_grad_norm : float above 0, or None
+        Longest gradient, as one norm over actor and critic (Section 2.3); None: no clipping.
+    optimizer : "rmsprop" or "sgd"
+        How a gradient is applied (Section 2.3). Listing 1 is "sgd".
+    rmsprop_decay : float in [0, 1)
+        α, how much of the mean square is kept per update.
+    rmsprop_epsilon : float above 0
+        ε, inside the root.
+    shared_statistics : bool
+        Whether all workers share one mean square (Section 2.3) or keep one each.
+    lr_anneal : None, "global" or "per_worker"
+        Linear annealing to 0 by the shared step counter (Section 2.3) or the worker's own
+        (Section 3).
+    sync_every : int from 1
+        Pushes between two refreshes of a worker's local copy (Section 3).
+    window : None or int from 1
+        The fixed n of Equation (1) as printed; None: every step of a rollout looks ahead to its
+        end, as in Mnih et al. (2016). At most the rollout length.
+    critic : "local" or "global"
+        Whose V computes the advantages: the worker's copy (Section 2.1) or the shared one, at the
+        push (Listing 1).
+    update_mode : "atomic" or "hogwild"
+        Pushes under one lock, or without any. An emulated run is always atomic.
+    max_episode_steps : None or int from 1
+        Time limit; None: the world's own. An episode cut by it is truncated, not terminated.
+    reward_scale : float above 0
+        Multiplies rewards for learning only; returns and values are reported in the world's units.
+
+    Raises
+    ------
+    ValueError
+        For a value outside its range; the message names the setting, the value and what is
+        allowed.
+
+    Examples
+    --------
+    >>> A3CConfig(num_workers=2, rollout_length=(5, 20)).per_worker("rollout_length")
+    (5, 20)
+    >>> A3CConfig(gamma=1.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: gamma is 1.5; allowed: a number from 0 to 1
+    """
+
+    num_workers: int = 3
+    rollout_length: int | Sequence[int] = 5
+    gamma: float = 0.99
+    entropy_coef: float | Sequence[float] = 0.01
+    actor_lr: float = 0.1
+    critic_lr: float = 0.1
+    max_grad_norm: float | None = None
+    optimizer: Literal["rmsprop", "sgd"] = "rmsprop"
+    rmsprop_decay: float = 0.99
+    rmsprop_epsilon: float = 0.1
+    shared_statistics: bool = True
+    lr_anneal: Literal["global", "per_worker"] | None = None
+    sync_every: int = 1
+    window: int | None = None
+    critic: Literal["local", "global"] = "local"
+    update_mode: Literal["atomic", "hogwild"] = "atomic"
+    max_episode_steps: int | None = None
+    reward_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        whole("num_workers", self.num_workers, 1)
+        for name in ("rollout_length", "entropy_coef"):
+            value = getattr(self, name)
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                object.__setattr__(self, name, tuple(value))
+                if len(value) != self.num_workers:
+                    raise ValueError(
+                        f"{name} is {tuple(value)!r}; allowed: one value, or one per worker "
+                        f"({self.num_workers})"
+                    )
+        for n in self.per_worker("rollout_length"):
+            whole("rollout_length", n, 1)
+        for beta in self.per_worker("entropy_coef"):
+            _number("entropy_coef", beta, "a number from 0", lambda x: x >= 0)
+        _number("gamma", self.gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+        _number("actor_lr", self.actor_lr, "a number from 0", lambda x: x >= 0)
+        _number("critic_lr", self.critic_lr, "a number from 0", lambda x: x >= 0)
+        if self.max_grad_norm is not None:
+            _number("max_grad_norm", self.max_grad_norm, "None or a number above 0",
+                    lambda x: x > 0)
+        _number("rmsprop_decay", self.rmsprop_decay, "a number from 0, below 1",
+                lambda x: 0 <= x < 1)
+        _number("rmsprop_epsilon", self.rmsprop_epsilon, "a number above 0", lambda x: x > 0)
+        _number("reward_scale", self.reward_scale, "a number above 0", lambda x: x > 0)
+        whole("sync_every", self.sync_every, 1)
+        if self.window is not None:
+            whole("window", self.window, 1, most=min(self.per_worker("rollout_length")),
+                  also="None or ")
+        if self.max_episode_steps is not None:
+            whole("max_episode_steps", self.max_episode_steps, 1, also="None or ")
+        _one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))
+        _one_of("lr_anneal", self.lr_anneal, (None, "global", "per_worker"))
+        _one_of("critic", self.critic, ("local", "global"))
+        _one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
+        if not isinstance(self.shared_statistics, bool):
+            raise ValueError(
+                f"shared_statistics is {self.shared_statistics!r}; allowed: True or False"
+            )
+
+    def per_worker(self, name: str) -> tuple[Any, ...]:
+        """Return a setting as one value per worker.
+
+        Examples
+        --------
+        >>> A3CConfig(num_workers=2).per_worker("rollout_length")
+        (5, 5)
+        """
+        value = getattr(self, name)
+        return value if isinstance(value, tuple) else (value,) * self.num_workers
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all settings as a dictionary of plain values; `A3CConfig(**it)` is equal.
+
+        Examples
+        --------
+        >>> A3CConfig(**A3CConfig(gamma=0.9).as_dict()).gamma
+        0.9
+        """
+        return asdict(self)
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None, also: str = "") -> None:
+    """Raise a ValueError that names the setting unless the value is a whole number in range.
+
+    Examples
+    --------
+    >>> whole("sync_every", 0, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: sync_every is 0; allowed: a whole number from 1
+    """
+    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not fits or value < least or (most is not None and value > most):
+        upper = "" if most is None else f" to {most}"
+        raise ValueError(f"{name} is {value!r}; allowed: {also}a whole number from {least}{upper}")
+
+
+def _number(name: str, value: Any, allowed: str, fits: Any) -> None:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not fits(value):
+        raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
+
+
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")

@@ -1,0 +1,42 @@
+"""What a run raises when it cannot go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from a3c_tut.training import TrainingResult
+
+
+class DivergenceError(ArithmeticError):
+    """A parameter is no longer a finite number (Section 3: monitor gradient norms).
+
+    Attributes
+    ----------
+    update : int
+        The update that did it, counted from 0.
+    result : TrainingResult
+        The run up to and including that update.
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig, cliff_world, train
+    >>> wild = A3CConfig(optimizer="sgd", actor_lr=1e300, critic_lr=1e300, reward_scale=1e10)
+    >>> try:
+    ...     train(cliff_world(), wild, total_steps=1_000)
+    ... except DivergenceError as error:
+    ...     error.update == len(error.result.updates) - 1
+    True
+    """
+
+    def __init__(self, result: TrainingResult):
+        updates = result.updates
+        self.update = len(updates) - 1
+        self.result = result
+        last = updates[-1]
+        norms = ", ".join(f"{norm:.3g}" for norm in updates["grad_norm"][-5:])
+        super().__init__(
+            f"a parameter is not finite after update {self.update} (worker {last['worker']}, step "
+            f"{last['step']}); the last gradient norms were {norms}; lower actor_lr and critic_lr "
+            "or set max_grad_norm"
+        )

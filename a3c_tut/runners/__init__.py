@@ -1,0 +1,1 @@
+"""Runners start, order, watch and stop workers, and do nothing else."""

@@ -1,0 +1,481 @@
+"""A table learner's memory, and one turn of one worker (Sections 2.1 and 2.2).
+
+What all workers share (`Shared`, `Statistics`) is told apart from what is one worker's own
+(`Local`). A turn is two halves: `prepare` (rollout → advantages → gradient) touches only what is
+the worker's own; `push` (clip → optimizer → sync → log) is the only part that others can see, and
+has to run under a lock where there are several processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.config import A3CConfig
+from a3c_tut.kernels import (
+    Gradient,
+    Rollout,
+    WorldArrays,
+    accumulate_gradients,
+    apply_rmsprop,
+    apply_sgd,
+    clip_gradients,
+    collect_rollout,
+    compute_n_step_advantages,
+    gradient_norm,
+    kernel,
+    make_gradient,
+    make_rollout,
+)
+from a3c_tut.worlds import TableWorld
+
+# Shared counters.
+STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
+# A worker's own counters.
+WORKER, STATE, EPISODE_STEPS, OWN_STEPS, PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN = 0, 1, 2, 3, 4, 5, 6
+CURSOR, UNIFORMS_USED = 7, 8
+# How a loop of turns came back, and what a push did.
+DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED = 0, 1, 2, 3, 4
+
+#: A row per finished episode. `step` is the shared step counter after the push that brought it.
+EPISODE_DTYPE = np.dtype(
+    [("worker", "i4"), ("total_return", "f8"), ("length", "i8"), ("step", "i8"),
+     ("truncated", "?")], align=True)  # fmt: skip
+
+#: A row per update, in push order. `step` is the shared step counter after it; `staleness` the
+#: pushes since the worker's last sync; `grad_norm` is before clipping; `entropy` the mean over the
+#: rollout, in nats; `learning_rate` the actor's, after annealing.
+UPDATE_DTYPE = np.dtype(
+    [("worker", "i4"), ("step", "i8"), ("staleness", "i8"), ("grad_norm", "f8"),
+     ("entropy", "f8"), ("learning_rate", "f8")], align=True)  # fmt: skip
+
+
+class Settings(NamedTuple):
+    """The numbers of an `A3CConfig`, in the form that compiled code takes."""
+
+    rollout_length: NDArray[np.int64]  # (N,)
+    entropy_coef: NDArray[np.float64]  # (N,)
+    gamma: float
+    window: int
+    global_critic: bool
+    actor_lr: float
+    critic_lr: float
+    max_grad_norm: float
+    rmsprop: bool
+    rmsprop_decay: float
+    rmsprop_epsilon: float
+    anneal_global: bool
+    anneal_per_worker: bool
+    sync_every: int
+    num_workers: int
+    total_steps: int
+
+
+class Shared(NamedTuple):
+    """What every worker sees: the parameters, the counters, the rows pushed lately."""
+
+    theta: NDArray[np.float64]  # (S, A)
+    V: NDArray[np.float64]  # (S,)
+    counters: NDArray[np.int64]  # STEPS, UPDATES, ROWS_PUSHED
+    touched: NDArray[np.int64]  # ring: the states whose rows were pushed, newest overwrite oldest
+
+
+class Statistics(NamedTuple):
+    """RMSprop's memory: one owner if it is shared, one owner per worker if not (Section 2.3)."""
+
+    square_theta: NDArray[np.float64]  # (owners, S, A)
+    square_V: NDArray[np.float64]  # (owners, S)
+    last_update: NDArray[np.int64]  # (owners, S)
+    updates: NDArray[np.int64]  # (owners,)
+
+
+class Local(NamedTuple):
+    """What is one worker's own; the first axis is the worker."""
+
+    theta: NDArray[np.float64]  # (N, S, A): θ' of Section 2.1
+    V: NDArray[np.float64]  # (N, S): w' of Section 2.1
+    counters: NDArray[np.int64]  # (N, 9)
+    episode_return: NDArray[np.float64]  # (N,), of the episode under way, in the world's units
+    uniforms: NDArray[np.float64]  # (N, B): the next numbers of the worker's random stream
+
+
+class Log(NamedTuple):
+    """Rows written since the log was last drained."""
+
+    episodes: NDArray[Any]
+    updates: NDArray[Any]
+    filled: NDArray[np.int64]  # (2,): episodes, updates
+
+
+class Scratch(NamedTuple):
+    """Room for one turn."""
+
+    rollout: Rollout
+    gradient: Gradient
+
+
+def world_arrays(world: TableWorld, config: A3CConfig) -> WorldArrays:
+    """Turn a world into what the kernels read.
+
+    Examples
+    --------
+    >>> from a3c_tut.worlds import cliff_world
+    >>> world_arrays(cliff_world(), A3CConfig()).start_states.tolist()
+    [36]
+    """
+    start_states = np.flatnonzero(world.start)
+    return WorldArrays(
+        next_state=world.next_state,
+        cumulative=np.cumsum(world.probability, axis=2),
+        reward=world.reward,
+        terminated=world.terminated,
+        start_states=start_states.astype(np.int64),
+        start_cumulative=np.cumsum(world.start[start_states]),
+        max_episode_steps=int(config.max_episode_steps or world.max_episode_steps),
+        reward_scale=float(config.reward_scale),
+    )
+
+
+def make_settings(config: A3CConfig, total_steps: int) -> Settings:
+    """Turn a configuration into what the kernels read."""
+    limit = config.max_grad_norm
+    return Settings(
+        rollout_length=np.array(config.per_worker("rollout_length"), dtype=np.int64),
+        entropy_coef=np.array(config.per_worker("entropy_coef"), dtype=np.float64),
+        gamma=float(config.gamma),
+        window=int(config.window or 0),
+        global_critic=config.critic == "global",
+        actor_lr=float(config.actor_lr),
+        critic_lr=float(config.critic_lr),
+        max_grad_norm=float("inf") if limit is None else float(limit),
+        rmsprop=config.optimizer == "rmsprop",
+        rmsprop_decay=float(config.rmsprop_decay),
+        rmsprop_epsilon=float(config.rmsprop_epsilon),
+        anneal_global=config.lr_anneal == "global",
+        anneal_per_worker=config.lr_anneal == "per_worker",
+        sync_every=int(config.sync_every),
+        num_workers=int(config.num_workers),
+        total_steps=int(total_steps),
+    )
+
+
+def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
+    """Make room for the longest rollout of any worker."""
+    n = max(config.per_worker("rollout_length"))
+    return Scratch(
+        make_rollout(n, world.num_actions), make_gradient(n, world.num_states, world.num_actions)
+    )
+
+
+def make_log(num_updates: int) -> Log:
+    """Make room for so many updates; each ends at most one episode."""
+    return Log(
+        np.zeros(num_updates, EPISODE_DTYPE),
+        np.zeros(num_updates, UPDATE_DTYPE),
+        np.zeros(2, dtype=np.int64),
+    )
+
+
+def make_shared(theta: NDArray[np.float64], V: NDArray[np.float64]) -> Shared:
+    """Make the shared tables from their initial values; the ring holds at least S rows."""
+    ring = max(64, 1 << (len(V) - 1).bit_length())
+    return Shared(
+        theta.copy(), V.copy(), np.zeros(3, dtype=np.int64), np.zeros(ring, dtype=np.int64)
+    )
+
+
+def make_statistics(owners: int, num_states: int, num_actions: int) -> Statistics:
+    """Make RMSprop's memory, all 0, for so many owners."""
+    return Statistics(
+        np.zeros((owners, num_states, num_actions)),
+        np.zeros((owners, num_states)),
+        np.zeros((owners, num_states), dtype=np.int64),
+        np.zeros(owners, dtype=np.int64),
+    )
+
+
+def make_local(
+    workers: Sequence[int], theta: NDArray[np.float64], V: NDArray[np.float64], num_uniforms: int
+) -> Local:
+    """Make the memory of some workers; each starts from the initial values (Section 2.1)."""
+    count = len(workers)
+    local = Local(
+        np.repeat(theta[None], count, axis=0),
+        np.repeat(V[None], count, axis=0),
+        np.zeros((count, 9), dtype=np.int64),
+        np.zeros(count),
+        np.zeros((count, num_uniforms)),
+    )
+    local.counters[:, WORKER] = workers
+    local.counters[:, CURSOR] = num_uniforms  # nothing drawn yet: refill before the first turn
+    return local
+
+
+@kernel
+def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
+    """Return the factor on both learning rates: linear, 1 at first, 0 at the end, never negative.
+
+    "global" reads the shared step counter, so that all workers share one rate (Section 2.3);
+    "per_worker" reads the worker's own (Section 3).
+
+    Examples
+    --------
+    >>> from a3c_tut.config import A3CConfig
+    >>> settings = make_settings(A3CConfig(num_workers=2, lr_anneal="per_worker"), 100)
+    >>> annealing(settings, 0, 25), annealing(settings, 0, 60)
+    (0.5, 0.0)
+    """
+    factor = 1.0
+    if settings.anneal_global:
+        factor = 1.0 - steps / settings.total_steps
+    elif settings.anneal_per_worker:
+        factor = 1.0 - own_steps * settings.num_workers / settings.total_steps
+    return max(0.0, factor)
+
+
+@kernel
+def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def]
+    """Do the first half of a turn: act on the local copy, and (local critic) form the gradient.
+
+    Touches nothing that others can see.
+
+    Returns
+    -------
+    length, terminated, truncated, total_reward, num_rows, mean_entropy
+    """
+    counters = me.counters[index]
+    worker = counters[WORKER]
+    length, terminated, truncated, cursor, total_reward = collect_rollout(
+        world,
+        me.theta[index],
+        counters[STATE],
+        counters[EPISODE_STEPS],
+        settings.rollout_length[worker],
+        me.uniforms[index],
+        counters[CURSOR],
+        scratch.rollout,
+    )
+    counters[UNIFORMS_USED] += cursor - counters[CURSOR]
+    counters[CURSOR] = cursor
+    num_rows = 0
+    mean_entropy = 0.0
+    if not settings.global_critic:
+        num_rows, mean_entropy = evaluate(settings, worker, me.V[index], length, terminated, scratch)
+    return length, terminated, truncated, total_reward, num_rows, mean_entropy
+
+
+@kernel
+def evaluate(settings, worker, V, length, terminated, scratch):  # type: ignore[no-untyped-def]
+    """Form advantages and gradient of a rollout with the critic `V`: Equations (1) to (3)."""
+    rollout = scratch.rollout
+    compute_n_step_advantages(
+        rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
+        rollout.advantages,
+    )  # fmt: skip
+    return accumulate_gradients(rollout, length, settings.entropy_coef[worker], scratch.gradient)
+
+
+@kernel
+def push(  # type: ignore[no-untyped-def]
+    settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log
+):
+    """Do the second half of a turn: apply the gradient to the shared tables and log the update.
+
+    Returns
+    -------
+    bool
+        Whether every value written is finite.
+    """
+    counters = me.counters[index]
+    gradient = scratch.gradient
+    steps, updates = shared.counters[STEPS], shared.counters[UPDATES]
+    norm = gradient_norm(gradient, num_rows)
+    clip_gradients(gradient, num_rows, norm, settings.max_grad_norm)
+    factor = annealing(settings, steps, counters[OWN_STEPS])
+    actor_lr, critic_lr = settings.actor_lr * factor, settings.critic_lr * factor
+    if settings.rmsprop:
+        owner = index if statistics.updates.shape[0] > 1 else 0
+        statistics.updates[owner] += 1
+        total = apply_rmsprop(
+            shared.theta, shared.V, statistics.square_theta[owner], statistics.square_V[owner],
+            statistics.last_update[owner], statistics.updates[owner], gradient, num_rows,
+            actor_lr, critic_lr, settings.rmsprop_decay, settings.rmsprop_epsilon,
+        )  # fmt: skip
+    else:
+        total = apply_sgd(shared.theta, shared.V, gradient, num_rows, actor_lr, critic_lr)
+    ring = shared.touched.shape[0] - 1  # the size is a power of two
+    pushed = shared.counters[ROWS_PUSHED]
+    for row in range(num_rows):
+        shared.touched[(pushed + row) & ring] = gradient.rows[row]
+    shared.counters[ROWS_PUSHED] = pushed + num_rows
+    shared.counters[STEPS] = steps + length
+    shared.counters[UPDATES] = updates + 1
+
+    at = log.filled[1]
+    log.filled[1] = at + 1
+    log.updates["worker"][at] = counters[WORKER]
+    log.updates["step"][at] = steps + length
+    log.updates["staleness"][at] = updates - counters[SYNCED_AT]
+    log.updates["grad_norm"][at] = norm
+    log.updates["entropy"][at] = mean_entropy
+    log.updates["learning_rate"][at] = actor_lr
+    return abs(total) < np.inf
+
+
+@kernel
+def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
+    """Refresh the local copy after every `sync_every`-th push of this worker (Section 2.2).
+
+    Copies the rows that were pushed since the last sync, not the whole table. If more rows were
+    pushed than the ring remembers, which takes at least as many rows as the table has, it does
+    copy the whole table: the cost stays in proportion to the work of the pushes.
+    """
+    counters = me.counters[index]
+    counters[PUSHES_SINCE_SYNC] += 1
+    if counters[PUSHES_SINCE_SYNC] < settings.sync_every:
+        return
+    counters[PUSHES_SINCE_SYNC] = 0
+    theta, V = me.theta[index], me.V[index]
+    num_actions = theta.shape[1]
+    seen, pushed = counters[ROWS_SEEN], shared.counters[ROWS_PUSHED]
+    if pushed - seen > shared.touched.shape[0]:
+        for state in range(theta.shape[0]):
+            V[state] = shared.V[state]
+            for b in range(num_actions):
+                theta[state, b] = shared.theta[state, b]
+    else:
+        ring = shared.touched.shape[0] - 1
+        for i in range(seen, pushed):
+            state = shared.touched[i & ring]
+            V[state] = shared.V[state]
+            for b in range(num_actions):
+                theta[state, b] = shared.theta[state, b]
+    counters[ROWS_SEEN] = pushed
+    counters[SYNCED_AT] = shared.counters[UPDATES]
+
+
+@kernel
+def walk_on(  # type: ignore[no-untyped-def]
+    shared, me, index, scratch, length, terminated, truncated, total_reward, log
+):
+    """Move the worker's own walker to the end of its rollout, and log an episode that ended."""
+    counters = me.counters[index]
+    total_return = me.episode_return[index] + total_reward
+    counters[OWN_STEPS] += length
+    counters[EPISODE_STEPS] += length
+    counters[STATE] = scratch.rollout.states[length]
+    if terminated or truncated:
+        at = log.filled[0]
+        log.filled[0] = at + 1
+        log.episodes["worker"][at] = counters[WORKER]
+        log.episodes["total_return"][at] = total_return
+        log.episodes["length"][at] = counters[EPISODE_STEPS]
+        log.episodes["step"][at] = shared.counters[STEPS]
+        log.episodes["truncated"][at] = truncated
+        counters[EPISODE_STEPS] = 0
+        total_return = 0.0
+    me.episode_return[index] = total_return
+
+
+@kernel
+def take_turns(  # type: ignore[no-untyped-def]
+    world, settings, shared, statistics, me, scratch, log, schedule, first, stop_at
+):
+    """Take whole turns in schedule order, until the schedule or the steps are used up.
+
+    Parameters
+    ----------
+    world, settings, shared, statistics, me, scratch, log : the tuples above
+    schedule : (U,) ints, whose turn it is
+    first : int, the first entry to do
+    stop_at : int, the push that brings the shared step counter here is the last
+
+    Returns
+    -------
+    next entry, why : int, int
+        DONE (schedule used up), FINISHED (steps used up), NEEDS_UNIFORMS (the next worker's random
+        numbers have to be refilled), LOG_FULL (drain it), DIVERGED (in the entry before).
+    """
+    turn = first
+    why = DONE
+    while turn < schedule.shape[0]:
+        index = schedule[turn]
+        if shared.counters[STEPS] >= stop_at:
+            why = FINISHED
+            break
+        if log.filled[1] >= log.updates.shape[0]:
+            why = LOG_FULL
+            break
+        # A start, and for each step an action and an outcome.
+        most = 1 + 2 * settings.rollout_length[index]
+        if me.counters[index, CURSOR] + most > me.uniforms.shape[1]:
+            why = NEEDS_UNIFORMS
+            break
+        length, terminated, truncated, total_reward, num_rows, mean_entropy = prepare(
+            world, settings, me, index, scratch
+        )
+        if settings.global_critic:
+            num_rows, mean_entropy = evaluate(
+                settings, index, shared.V, length, terminated, scratch
+            )
+        finite = push(
+            settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log
+        )
+        sync(settings, shared, me, index)
+        walk_on(shared, me, index, scratch, length, terminated, truncated, total_reward, log)
+        turn += 1
+        if not finite:
+            why = DIVERGED
+            break
+    return turn, why
+
+
+def drain(log: Log) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return copies of the rows logged since the last call, and empty the log."""
+    num_episodes, num_updates = log.filled
+    log.filled[:] = 0
+    return log.episodes[:num_episodes].copy(), log.updates[:num_updates].copy()
+
+
+def snapshot(shared: Shared, statistics: Statistics, local: Local) -> dict[str, NDArray[Any]]:
+    """Copy everything that a run's future depends on.
+
+    The random numbers drawn ahead and the ring of touched rows are left out: the first follow from
+    how many were used, the second from a full refresh, which `restore` asks for.
+    """
+    counters = local.counters.copy()
+    counters[:, [CURSOR, ROWS_SEEN]] = 0
+    return {
+        "theta": shared.theta.copy(),
+        "V": shared.V.copy(),
+        "counters": shared.counters.copy(),
+        "square_theta": statistics.square_theta.copy(),
+        "square_V": statistics.square_V.copy(),
+        "last_update": statistics.last_update.copy(),
+        "statistics_updates": statistics.updates.copy(),
+        "local_theta": local.theta.copy(),
+        "local_V": local.V.copy(),
+        "local_counters": counters,
+        "episode_return": local.episode_return.copy(),
+    }
+
+
+def restore(
+    state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics, local: Local
+) -> None:
+    """Put a snapshot back into memory of the same shape."""
+    shared.theta[:], shared.V[:], shared.counters[:] = (
+        state["theta"], state["V"], state["counters"]
+    )  # fmt: skip
+    statistics.square_theta[:] = state["square_theta"]
+    statistics.square_V[:] = state["square_V"]
+    statistics.last_update[:] = state["last_update"]
+    statistics.updates[:] = state["statistics_updates"]
+    local.theta[:], local.V[:] = state["local_theta"], state["local_V"]
+    local.counters[:] = state["local_counters"]
+    local.counters[:, CURSOR] = local.uniforms.shape[1]
+    local.counters[:, ROWS_SEEN] = shared.counters[ROWS_PUSHED] - shared.touched.shape[0] - 1
+    local.episode_return[:] = state["episode_return"]
