@@ -75,7 +75,7 @@ class A3CConfig:
     entropy_coef: float | Sequence[float] = 0.01
     actor_lr: float = 0.1
     critic_lr: float = 0.1
-    max_grad_norm: float | None = None
+    max_grad_norm: float | None = 5.0
     optimizer: Literal["rmsprop", "sgd"] = "rmsprop"
     rmsprop_decay: float = 0.99
     rmsprop_epsilon: float = 0.1
@@ -107,16 +107,23 @@ class A3CConfig:
         _number("actor_lr", self.actor_lr, "a number from 0", lambda x: x >= 0)
         _number("critic_lr", self.critic_lr, "a number from 0", lambda x: x >= 0)
         if self.max_grad_norm is not None:
-            _number("max_grad_norm", self.max_grad_norm, "None or a number above 0",
-                    lambda x: x > 0)
-        _number("rmsprop_decay", self.rmsprop_decay, "a number from 0, below 1",
-                lambda x: 0 <= x < 1)
+            _number(
+                "max_grad_norm", self.max_grad_norm, "None or a number above 0", lambda x: x > 0
+            )
+        _number(
+            "rmsprop_decay", self.rmsprop_decay, "a number from 0, below 1", lambda x: 0 <= x < 1
+        )
         _number("rmsprop_epsilon", self.rmsprop_epsilon, "a number above 0", lambda x: x > 0)
         _number("reward_scale", self.reward_scale, "a number above 0", lambda x: x > 0)
         whole("sync_every", self.sync_every, 1)
         if self.window is not None:
-            whole("window", self.window, 1, most=min(self.per_worker("rollout_length")),
-                  also="None or ")
+            whole(
+                "window",
+                self.window,
+                1,
+                most=min(self.per_worker("rollout_length")),
+                also="None or ",
+            )
         if self.max_episode_steps is not None:
             whole("max_episode_steps", self.max_episode_steps, 1, also="None or ")
         _one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))

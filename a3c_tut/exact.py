@@ -574,7 +574,8 @@ def greedy_path(
             )
         state = int(possible[0])
     else:
-        if not isinstance(start, Integral) or not 0 <= start < world.num_states:
+        whole = isinstance(start, Integral) and not isinstance(start, bool)
+        if not whole or not 0 <= start < world.num_states:
             raise ValueError(f"start is {start!r}; allowed: 0 to {world.num_states - 1}")
         state = int(start)
 

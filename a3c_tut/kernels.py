@@ -13,12 +13,14 @@ index rows instead of slicing them.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+numba: Any
 try:
     import numba
 except ImportError:  # WebAssembly, or a Python that Numba does not know yet
@@ -31,8 +33,9 @@ def kernel(function: Function) -> Function:
     """Compile a function with Numba where it is installed; otherwise return it as it is.
 
     `error_model="numpy"` spares a test for zero at each division (none here divides by zero);
-    `forceinline` lets the small functions below read like equations and cost nothing. The compiled
-    code is cached on disk, once per machine. Numba's own switch `NUMBA_DISABLE_JIT=1` interprets.
+    `forceinline` lets the small functions below read like equations and cost nothing. Compiled
+    code is cached on disk, once per machine, and runs without the interpreter lock, so that threads
+    run side by side. Numba's own switch `NUMBA_DISABLE_JIT=1` interprets.
 
     Examples
     --------
@@ -44,7 +47,9 @@ def kernel(function: Function) -> Function:
     """
     if numba is None:
         return function
-    compiled: Function = numba.njit(cache=True, error_model="numpy", forceinline=True)(function)
+    has_file = os.path.exists(function.__code__.co_filename)  # nowhere to keep it otherwise
+    jit = numba.njit(cache=has_file, error_model="numpy", forceinline=True, nogil=True)
+    compiled: Function = jit(function)
     return compiled
 
 

@@ -35,7 +35,15 @@ from a3c_tut.worlds import TableWorld
 # Shared counters.
 STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
 # A worker's own counters.
-WORKER, STATE, EPISODE_STEPS, OWN_STEPS, PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN = 0, 1, 2, 3, 4, 5, 6
+WORKER, STATE, EPISODE_STEPS, OWN_STEPS, PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+)
 CURSOR, UNIFORMS_USED = 7, 8
 # How a loop of turns came back, and what a push did.
 DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED = 0, 1, 2, 3, 4
@@ -263,7 +271,9 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
     num_rows = 0
     mean_entropy = 0.0
     if not settings.global_critic:
-        num_rows, mean_entropy = evaluate(settings, worker, me.V[index], length, terminated, scratch)
+        num_rows, mean_entropy = evaluate(
+            settings, worker, me.V[index], length, terminated, scratch
+        )
     return length, terminated, truncated, total_reward, num_rows, mean_entropy
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.config import A3CConfig, whole
 from a3c_tut.errors import DivergenceError
+from a3c_tut.files import written_whole
 from a3c_tut.kernels import make_rollout, softmax
 from a3c_tut.runners import emulated
 from a3c_tut.schedules import RandomSchedule, RoundRobin, Schedule, check_given
@@ -140,7 +139,7 @@ class TrainingResult:
             **{f"initial.{name}": array for name, array in self.initial.items()},
         }
         with written_whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainingResult:
@@ -203,42 +202,6 @@ def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[An
     }
 
 
-class written_whole:  # noqa: N801  (reads like a function)
-    """Give a temporary path to write to; put it in place only when all went well.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> try:
-    ...     with written_whole(folder / "half.txt") as temporary:
-    ...         _ = temporary.write_text("half"); raise KeyboardInterrupt
-    ... except KeyboardInterrupt:
-    ...     list(folder.iterdir())
-    []
-    """
-
-    def __init__(self, path: str | os.PathLike[str]):
-        self._path = Path(path)
-
-    def __enter__(self) -> Path:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{self._path.name}.", suffix=self._path.suffix, dir=self._path.parent
-        )
-        os.close(handle)
-        self._temporary = Path(name)
-        return self._temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._temporary.unlink(missing_ok=True)
-            return
-        mask = os.umask(0)
-        os.umask(mask)
-        self._temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than an ordinary open
-        os.replace(self._temporary, self._path)
-
-
 def train(
     world: TableWorld,
     config: A3CConfig | None = None,
@@ -288,7 +251,7 @@ def train(
     ValueError
         For a setting out of range, before anything runs.
     DivergenceError
-        When a parameter is no longer finite; it carries the result so far.
+        When a parameter or a gradient norm is no longer finite; it carries the result so far.
 
     Examples
     --------
@@ -320,10 +283,12 @@ def train(
         initial["values"] * config.reward_scale,
         None if start is None else start.state,
     )  # fmt: skip
-    with _bar(progress, min(stop_at, total_steps), crew.steps) as on_progress:
-        # Interpreted kernels would warn where a run diverges; it is reported in its own words.
-        with np.errstate(all="ignore"):
-            diverged, episodes, updates = emulated.run(crew, order, stop_at, on_progress)
+    # Interpreted kernels would warn where a run diverges; it is reported in its own words.
+    with (
+        np.errstate(all="ignore"),
+        _bar(progress, min(stop_at, total_steps), crew.steps) as on_progress,
+    ):
+        diverged, episodes, updates = emulated.run(crew, order, stop_at, on_progress)
     result = TrainingResult(
         world=world,
         config=config,
@@ -468,8 +433,10 @@ def _schedule(
 
 
 def _load(given: TrainingResult | str | os.PathLike[str] | None) -> TrainingResult | None:
-    return given if given is None or isinstance(given, TrainingResult) else (
-        TrainingResult.load(given)
+    return (
+        given
+        if given is None or isinstance(given, TrainingResult)
+        else (TrainingResult.load(given))
     )
 
 
@@ -477,9 +444,13 @@ def _check_same(
     start: TrainingResult, world: TableWorld, config: A3CConfig, total_steps: int, seed: Seed
 ) -> None:
     """Say what differs between a run and the one it shall continue."""
-    same_world = all(
-        np.array_equal(getattr(start.world, name), getattr(world, name)) for name in _WORLD_ARRAYS
-    ) and start.world.max_episode_steps == world.max_episode_steps
+    same_world = (
+        all(
+            np.array_equal(getattr(start.world, name), getattr(world, name))
+            for name in _WORLD_ARRAYS
+        )
+        and start.world.max_episode_steps == world.max_episode_steps
+    )
     if not same_world:
         raise ValueError("world differs from that of resume_from; allowed: the same world")
     asked = {**config.as_dict(), "total_steps": total_steps, "seed": np.asarray(seed).tolist()}

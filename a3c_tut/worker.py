@@ -50,8 +50,12 @@ def worker_seeds(seed: Seed, num_workers: int) -> list[np.random.SeedSequence]:
         return np.random.SeedSequence(int(seed)).spawn(num_workers)
     given = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else None
     fits = given is not None and len(given) == num_workers
-    if given is None or not fits or not all(
-        isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s >= 0 for s in given
+    if (
+        given is None
+        or not fits
+        or not all(
+            isinstance(s, (int, np.integer)) and not isinstance(s, bool) and s >= 0 for s in given
+        )
     ):
         raise ValueError(
             f"seed is {seed!r}; allowed: a whole number from 0, or one per worker ({num_workers})"

@@ -325,7 +325,7 @@ def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     terminated = next_state == goal
     marks = {start: "S", goal: "G"} | dict.fromkeys(range(start + 1, goal), "C")
     return TableWorld(
-        next_state[:, :, None],
+        next_state[:, :, None].astype(np.int32),
         np.ones((*next_state.shape, 1)),
         reward[:, :, None],
         terminated[:, :, None],
@@ -374,7 +374,7 @@ def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
     reward = terminated.astype(float)
     reward[goal] = 0.0
     return TableWorld(
-        next_state[:, :, None],
+        next_state[:, :, None].astype(np.int32),
         np.ones((*next_state.shape, 1)),
         reward[:, :, None],
         terminated[:, :, None],
@@ -425,7 +425,7 @@ def corridor_world(length: int = 12) -> TableWorld:
     reward = terminated.astype(float)
     reward[-1] = 0.0
     return TableWorld(
-        next_state[:, :, None],
+        next_state[:, :, None].astype(np.int32),
         np.ones((length, 2, 1)),
         reward[:, :, None],
         terminated[:, :, None],

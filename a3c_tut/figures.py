@@ -1,0 +1,304 @@
+"""The book's pictures of a run: Figure 1, Figure 2 and their parts (Section 5).
+
+Every function returns a Matplotlib figure of its own, made without pyplot, so that nothing is left
+open and a notebook shows it once. Colours are those of Okabe and Ito, which colour-blind readers
+can tell apart; worker and action are told by shape or place as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from a3c_tut.exact import greedy_path, optimal_values
+from a3c_tut.experiments import moving_average
+from a3c_tut.training import TrainingResult
+from a3c_tut.worlds import TableWorld
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+WORKER_COLORS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILION)
+WORKER_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, in inches, on white: it stays readable on a dark page.
+
+    Examples
+    --------
+    >>> new_figure(4, 3).get_size_inches().tolist()
+    [4.0, 3.0]
+    """
+    from matplotlib.figure import Figure
+
+    # The inline backend teaches IPython to show figures when pyplot is imported; this one is made
+    # without, so it shows itself.
+    class _Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            from io import BytesIO
+
+            buffer = BytesIO()
+            save_figure(self, buffer, "png")
+            return buffer.getvalue()
+
+        def __repr__(self) -> str:
+            return f"<Figure with {len(self.axes)} panels>"
+
+    return _Shown(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def save_figure(figure: Figure, target: Any, kind: str) -> None:
+    """Write a figure as "png" or "svg", the same bytes each time.
+
+    Parameters
+    ----------
+    figure : Figure
+    target : path or binary file
+    kind : "png" or "svg"
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> first, second = BytesIO(), BytesIO()
+    >>> for file in (first, second):
+    ...     save_figure(new_figure(1, 1), file, "svg")
+    >>> first.getvalue() == second.getvalue()
+    True
+    """
+    import matplotlib
+
+    # Without these, dates, versions and random ids differ from one writing to the next.
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "a3c_tut"}):
+        figure.savefig(target, format=kind, dpi=144, metadata=metadata)
+
+
+def reference_returns(world: TableWorld) -> dict[str, float]:
+    """Return the returns worth comparing with, in the world's units.
+
+    The optimum is solved for exactly, without a discount. On a cliff-world there is also the safe
+    detour: up to the wall, along it, down to the goal.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> reference_returns(cliff_world())
+    {'optimum': -13.0, 'safe detour': -17.0}
+    """
+    returns = {"optimum": float(world.start @ optimal_values(world, gamma=1.0))}
+    if world.grid_shape is not None and "C" in world.marks.values():
+        rows, columns = world.grid_shape
+        detour = np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1])  # up, right, down
+        state, total = int(world.start.argmax()), 0.0
+        for action in detour:
+            total += float(world.reward[state, action, 0])
+            state = int(world.next_state[state, action, 0])
+        returns["safe detour"] = total
+    return returns
+
+
+def plot_returns(
+    result: TrainingResult, window: int = 50, references: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw Figure 1: A3C episode returns aggregated across asynchronous workers.
+
+    Every episode of every worker is a faint mark; the strong line is the mean over the last
+    `window` episodes of all workers together.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    window : int from 1
+        Episodes in the moving average.
+    references : mapping of name to return, optional
+        Dashed lines. Default: `reference_returns` of the run's world.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> figure = plot_returns(train(cliff_world(), total_steps=2_000))
+    >>> figure.axes[0].get_xlabel()
+    'environment steps of all workers together'
+    """
+    figure = new_figure(8.0, 4.6)
+    draw_returns(figure.subplots(), result, window, references)
+    return figure
+
+
+def draw_returns(
+    axes: Axes,
+    result: TrainingResult,
+    window: int = 50,
+    references: Mapping[str, float] | None = None,
+) -> None:
+    """Draw Figure 1 into given axes; see `plot_returns`."""
+    episodes = result.episodes
+    if references is None:
+        references = reference_returns(result.world)
+    for worker in range(result.config.num_workers):
+        own = episodes[episodes["worker"] == worker]
+        axes.plot(
+            own["step"], own["total_return"], WORKER_MARKERS[worker % len(WORKER_MARKERS)],
+            color=WORKER_COLORS[worker % len(WORKER_COLORS)], markersize=3.0, alpha=0.3,
+            markeredgewidth=0.0, label=f"worker {worker}, {len(own):,} episodes",
+        )  # fmt: skip
+    means = moving_average(episodes["total_return"], window)
+    if means.size:
+        axes.plot(episodes["step"][window - 1 :], means, color=BLACK, linewidth=1.8,
+                  label=f"mean of {window} episodes, all workers")  # fmt: skip
+    for (name, value), color, dash in zip(
+        references.items(), (BLUE, VERMILION, GREEN), ("--", ":", "-."), strict=False
+    ):
+        axes.axhline(value, color=color, linestyle=dash, linewidth=1.5,
+                     label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
+    _scale_returns(axes, np.concatenate([episodes["total_return"], [*references.values()]]))
+    axes.set_xlim(0, max(result.total_steps, 1))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    axes.set_xlabel("environment steps of all workers together")
+    axes.set_ylabel("return of the episode (sum of its rewards)")
+    # Marks fade in the plot; in the legend they are there to be recognised.
+    legend = axes.legend(fontsize=8, loc="lower right", framealpha=0.95)
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1.0)
+
+
+def _scale_returns(axes: Axes, returns: np.ndarray[Any, Any]) -> None:
+    """Spread returns that are all negative and span decades over a logarithmic scale."""
+    if returns.size == 0 or returns.max() >= 0 or returns.min() > 20 * returns.max():
+        return
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axes.set_yscale("function", functions=(lambda y: -np.log(np.maximum(-y, 1e-9)),
+                                           lambda u: -np.exp(-u)))  # fmt: skip
+    low, high = float(returns.min()), float(returns.max())
+    ticks = [-m * 10.0**k for k in range(7) for m in (1, 2, 5)]
+    axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low * 1.1 <= t <= high * 0.8]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:,.0f}".replace("-", "−"))
+    axes.set_ylim(low * 1.15, high * 0.85)
+
+
+def plot_policy(result: TrainingResult) -> Figure:
+    """Draw Figure 2: the global policy's probabilities after training.
+
+    Left the heatmap, states × actions. Right, for worlds on a grid, the same numbers where they
+    belong: an arrow per action as long as the action is probable, and the greedy path.
+
+    Parameters
+    ----------
+    result : TrainingResult
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> len(plot_policy(train(cliff_world(), total_steps=2_000)).axes)  # and a colour bar
+    3
+    """
+    if result.world.grid_shape is None or result.world.num_actions != 4:
+        figure = new_figure(4.0, 6.0)
+        draw_heatmap(figure.subplots(), result)
+        return figure
+    figure = new_figure(10.0, 4.8)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 3.2))
+    draw_heatmap(left, result)
+    draw_policy_map(right, result)
+    return figure
+
+
+def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
+    """Draw π(a|s), a row per state and a column per action, into given axes."""
+    from matplotlib.ticker import MaxNLocator
+
+    world, policy = result.world, result.policy
+    image = axes.imshow(policy, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0,
+                        interpolation="nearest")  # fmt: skip
+    axes.set_xticks(range(world.num_actions), world.action_names, rotation=45)
+    axes.set_xlabel("action")
+    axes.set_ylabel("state")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if world.grid_shape is not None:
+        rows, columns = world.grid_shape
+        axes.set_yticks([row * columns for row in range(rows)])
+        axes.set_ylabel(f"state, numbered along the rows ({columns} a row)")
+        for row in range(1, rows):
+            axes.axhline(row * columns - 0.5, color="white", linewidth=0.8)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.1, pad=0.04)
+    bar.set_label("probability")
+
+
+def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
+    """Draw the policy on the grid into given axes; the arrows of a state grow with π(a|s)."""
+    from matplotlib.patches import Rectangle
+
+    world, policy = result.world, result.policy
+    assert world.grid_shape is not None
+    rows, columns = world.grid_shape
+    for state, mark in world.marks.items():
+        row, column = divmod(state, columns)
+        color = {"C": "#F4C7AB", "S": "#CFE8F7", "G": "#BFE5D6"}.get(mark, "#EEEEEE")
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=color, zorder=0))
+        if mark != "C":
+            axes.text(column - 0.43, row - 0.43, mark, fontsize=9, va="top", ha="left",
+                      fontweight="bold")  # fmt: skip
+    cliff = [divmod(state, columns) for state, mark in world.marks.items() if mark == "C"]
+    if cliff:
+        axes.text(float(np.mean([c for _, c in cliff])), float(np.mean([r for r, _ in cliff])),
+                  "cliff", ha="center", va="center", fontsize=10, style="italic")  # fmt: skip
+    walked = [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
+    for a, (along, down) in enumerate(((0, -1), (1, 0), (0, 1), (-1, 0))):
+        x = np.array([s % columns for s in walked], dtype=float)
+        y = np.array([s // columns for s in walked], dtype=float)
+        length = 0.46 * policy[walked, a]
+        axes.quiver(x, y, along * length, down * length, angles="xy", scale_units="xy", scale=1,
+                    width=0.004, headwidth=4, headlength=4, minlength=0.2, color=BLACK,
+                    zorder=3)  # fmt: skip
+    path = _path_through(result)
+    if path:
+        x, y = np.array([s % columns for s in path]), np.array([s // columns for s in path])
+        axes.plot(
+            x,
+            y,
+            color=ORANGE,
+            linewidth=7,
+            alpha=0.55,
+            solid_capstyle="round",
+            zorder=2,
+            label=f"most probable actions from the start: {len(path) - 1} steps",
+        )
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
+    axes.set_xlim(-0.5, columns - 0.5)
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_aspect("equal")
+    axes.set_xticks(range(columns))
+    axes.set_yticks(range(rows), [str(row * columns) for row in range(rows)])
+    axes.set_xlabel("column")
+    axes.set_ylabel("first state of the row")
+    axes.set_xticks(np.arange(-0.5, columns), minor=True)
+    axes.set_yticks(np.arange(-0.5, rows), minor=True)
+    axes.grid(which="minor", color="#BBBBBB", linewidth=0.6)
+    axes.tick_params(which="minor", length=0)
+
+
+def _path_through(result: TrainingResult) -> list[int]:
+    """Return the greedy path where there is one: fixed start, no chance, an end."""
+    world = result.world
+    if np.count_nonzero(world.start) > 1 or world.num_outcomes > 1:
+        return []
+    path = greedy_path(world, result.policy)
+    return path.states if path.terminated else []

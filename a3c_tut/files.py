@@ -1,0 +1,71 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+class written_whole:  # noqa: N801  (reads like a function)
+    """Give a temporary path to write to; put it in place only when all went well.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> try:
+    ...     with written_whole(folder / "half.txt") as temporary:
+    ...         _ = temporary.write_text("half"); raise KeyboardInterrupt
+    ... except KeyboardInterrupt:
+    ...     list(folder.iterdir())
+    []
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = Path(path)
+
+    def __enter__(self) -> Path:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{self._path.name}.", suffix=self._path.suffix, dir=self._path.parent
+        )
+        os.close(handle)
+        self._temporary = Path(name)
+        return self._temporary
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._temporary.unlink(missing_ok=True)
+            return
+        mask = os.umask(0)
+        os.umask(mask)
+        self._temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than an ordinary open
+        os.replace(self._temporary, self._path)
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder if need be, and make sure that it can be written, before any work is done.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be made or written; the message names it and the reason.
+
+    Examples
+    --------
+    >>> check_folder(__file__)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: ...
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"folder is {os.fspath(folder)!r}, which cannot be written ({error.strerror}); "
+            "allowed: a folder with write permission, or a place to make one"
+        ) from error
+    return path
