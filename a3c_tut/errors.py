@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class DivergenceError(ArithmeticError):
-    """A parameter is no longer a finite number (Section 3: monitor gradient norms).
+    """A parameter or a gradient norm is no longer finite (Section 3: monitor gradient norms).
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class DivergenceError(ArithmeticError):
         last = updates[-1]
         norms = ", ".join(f"{norm:.3g}" for norm in updates["grad_norm"][-5:])
         super().__init__(
-            f"a parameter is not finite after update {self.update} (worker {last['worker']}, step "
+            f"a parameter or the gradient norm is not finite after update {self.update} (worker {last['worker']}, step "
             f"{last['step']}); the last gradient norms were {norms}; lower actor_lr and critic_lr "
             "or set max_grad_norm"
         )

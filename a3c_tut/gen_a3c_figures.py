@@ -85,7 +85,8 @@ def compute_n_step_advantages(
 
     Examples
     --------
-    >>> compute_n_step_advantages(np.array([0, 1]), np.array([-1.0]), False, np.array([3.0, 5.0]), 1)
+    >>> states, rewards, V = np.array([0, 1]), np.array([-1.0]), np.array([3.0, 5.0])
+    >>> compute_n_step_advantages(states, rewards, False, V, 1.0)
     array([1.])
     """
     advantages = np.zeros(len(rewards))

@@ -221,7 +221,8 @@ def step(world, state, action, uniform):  # type: ignore[no-untyped-def]
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.tables import world_arrays
-    >>> [float(x) for x in step(world_arrays(cliff_world(), A3CConfig()), 35, 2, 0.0)]  # down to the goal
+    >>> cliff = world_arrays(cliff_world(), A3CConfig())
+    >>> [float(x) for x in step(cliff, 35, 2, 0.0)]  # down to the goal
     [47.0, -1.0, 1.0]
     """
     k = 0

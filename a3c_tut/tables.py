@@ -35,16 +35,8 @@ from a3c_tut.worlds import TableWorld
 # Shared counters.
 STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
 # A worker's own counters.
-WORKER, STATE, EPISODE_STEPS, OWN_STEPS, PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-)
-CURSOR, UNIFORMS_USED = 7, 8
+WORKER, STATE, EPISODE_STEPS, OWN_STEPS = 0, 1, 2, 3
+PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN, CURSOR, UNIFORMS_USED = 4, 5, 6, 7, 8
 # How a loop of turns came back, and what a push did.
 DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED = 0, 1, 2, 3, 4
 
@@ -297,7 +289,7 @@ def push(  # type: ignore[no-untyped-def]
     Returns
     -------
     bool
-        Whether every value written is finite.
+        Whether every value written, and the gradient's norm, is finite.
     """
     counters = me.counters[index]
     gradient = scratch.gradient
@@ -332,7 +324,7 @@ def push(  # type: ignore[no-untyped-def]
     log.updates["grad_norm"][at] = norm
     log.updates["entropy"][at] = mean_entropy
     log.updates["learning_rate"][at] = actor_lr
-    return abs(total) < np.inf
+    return abs(total) < np.inf and norm < np.inf
 
 
 @kernel

@@ -251,7 +251,7 @@ class TableWorld:
                     reward[s, a, k], terminated[s, a, k] = pay, end
         limit = max_episode_steps or getattr(spec, "max_episode_steps", None) or 200
         return cls(
-            next_state,
+            next_state.astype(np.int32),
             probability,
             reward,
             terminated,
