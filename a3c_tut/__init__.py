@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from a3c_tut.config import A3CConfig
-    from a3c_tut.errors import DivergenceError
+    from a3c_tut.errors import DivergenceError, WorkerError
+    from a3c_tut.results import TrainingResult
     from a3c_tut.schedules import RandomSchedule
-    from a3c_tut.training import TrainingResult, replay, train
+    from a3c_tut.training import replay, train
     from a3c_tut.worlds import TableWorld, cliff_world, corridor_world, sparse_grid_world
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "RandomSchedule",
     "TableWorld",
     "TrainingResult",
+    "WorkerError",
     "cliff_world",
     "corridor_world",
     "replay",
@@ -41,7 +43,8 @@ _ROOMS = {
     "DivergenceError": "errors",
     "RandomSchedule": "schedules",
     "TableWorld": "worlds",
-    "TrainingResult": "training",
+    "TrainingResult": "results",
+    "WorkerError": "errors",
     "cliff_world": "worlds",
     "corridor_world": "worlds",
     "replay": "training",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
+
+import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +128,18 @@ class A3CConfig:
             )
         if self.max_episode_steps is not None:
             whole("max_episode_steps", self.max_episode_steps, 1, also="None or ")
-        _one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))
-        _one_of("lr_anneal", self.lr_anneal, (None, "global", "per_worker"))
-        _one_of("critic", self.critic, ("local", "global"))
-        _one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
+        one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))
+        one_of("lr_anneal", self.lr_anneal, (None, "global", "per_worker"))
+        one_of("critic", self.critic, ("local", "global"))
+        one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
         if not isinstance(self.shared_statistics, bool):
             raise ValueError(
                 f"shared_statistics is {self.shared_statistics!r}; allowed: True or False"
             )
+        for setting in fields(self):  # NumPy's numbers become plain ones, which can be saved
+            value = getattr(self, setting.name)
+            plain = tuple(map(_plain, value)) if isinstance(value, tuple) else _plain(value)
+            object.__setattr__(self, setting.name, plain)
 
     def per_worker(self, name: str) -> tuple[Any, ...]:
         """Return a setting as one value per worker.
@@ -179,6 +185,19 @@ def _number(name: str, value: Any, allowed: str, fits: Any) -> None:
         raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
 
 
-def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    """Raise a ValueError that names the setting unless the value is one of those allowed.
+
+    Examples
+    --------
+    >>> one_of("optimizer", "adam", ("rmsprop", "sgd"))
+    Traceback (most recent call last):
+    ...
+    ValueError: optimizer is 'adam'; allowed: 'rmsprop', 'sgd'
+    """
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")

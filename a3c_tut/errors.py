@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from a3c_tut.training import TrainingResult
+    from a3c_tut.results import TrainingResult
 
 
 class DivergenceError(ArithmeticError):
@@ -36,7 +36,34 @@ class DivergenceError(ArithmeticError):
         last = updates[-1]
         norms = ", ".join(f"{norm:.3g}" for norm in updates["grad_norm"][-5:])
         super().__init__(
-            f"a parameter or the gradient norm is not finite after update {self.update} (worker {last['worker']}, step "
-            f"{last['step']}); the last gradient norms were {norms}; lower actor_lr and critic_lr "
-            "or set max_grad_norm"
+            f"a parameter or the gradient norm is not finite after update {self.update} (worker "
+            f"{last['worker']}, step {last['step']}); the last gradient norms were {norms}; lower "
+            "actor_lr and critic_lr or set max_grad_norm"
         )
+
+
+class WorkerError(RuntimeError):
+    """A worker process raised an exception, or died.
+
+    Attributes
+    ----------
+    worker : int
+        Which one.
+    update : int
+        The number of updates, of all workers together, when it happened.
+    inside_lock : bool
+        Whether it died while it was pushing; that push has been undone.
+
+    Examples
+    --------
+    >>> raise WorkerError(1, 250, "killed by signal 9", inside_lock=True)
+    Traceback (most recent call last):
+    ...
+    a3c_tut.errors.WorkerError: worker 1 killed by signal 9 at update 250, while it pushed
+    """
+
+    def __init__(self, worker: int, update: int, reason: str, inside_lock: bool = False):
+        self.worker, self.update, self.inside_lock = worker, update, inside_lock
+        self.reason = reason
+        where = ", while it pushed" if inside_lock else ""
+        super().__init__(f"worker {worker} {reason} at update {update}{where}")

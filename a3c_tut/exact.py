@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 _TOLERANCE = 1e-12
 #: Actions whose values differ by less, relative to the largest (at least 1), count as equally good.
 _TIE = 1e-9
+#: The search for a balanced policy gives up after so many rounds.
+_MOST_ROUNDS = 2_000
 #: Without a discount nothing bounds the number of sweeps; this many are tried.
 _MOST_UNDISCOUNTED_SWEEPS = 100_000
 
@@ -499,6 +501,62 @@ def expected_rollout_gradient(
         grad_V += alive * (mean - values)
         alive = alive @ matrix
     return grad_theta, grad_V
+
+
+def balanced_policy(
+    world: TableWorld, gamma: float, beta: float, reward_scale: float = 1.0
+) -> Floats:
+    """Return a policy at which Equation (2) is in balance in every state (Section 5).
+
+    The expected update of the logits of a state is π(a) (A^π(a) − β (log π(a) + H)). It is zero for
+    all actions exactly when π(a|s) is proportional to exp(Q^π(s, a) / β): the entropy bonus spreads
+    the choice among actions that are worth about the same, and hardly touches those that cost much
+    more. Found by applying that equation again and again, halfway each time, from the uniform
+    policy.
+
+    Parameters
+    ----------
+    world : TableWorld
+        The world.
+    gamma : float
+        The discount per step, from 0 to 1.
+    beta : float
+        The entropy coefficient of Equation (2), above 0.
+    reward_scale : float
+        What the learner multiplies rewards by: β counts against scaled rewards.
+
+    Returns
+    -------
+    (S, A) floats
+        Rows sum to 1. No probability is further than 1e-9 from what the balance demands.
+
+    Raises
+    ------
+    ValueError
+        When an argument is not allowed, or the balance is not found.
+
+    Examples
+    --------
+    With the coefficient and the scale of the default configuration, the edge is still the way:
+
+    >>> from a3c_tut.worlds import cliff_world
+    >>> policy = balanced_policy(cliff_world(), gamma=0.99, beta=0.01, reward_scale=0.1)
+    >>> greedy_path(cliff_world(), policy).total_return
+    -13.0
+    """
+    temperature = _checked_coefficient("beta", beta) / _checked_coefficient(
+        "reward_scale", reward_scale
+    )
+    if temperature == 0.0:
+        raise ValueError(f"beta is {beta!r}; allowed: a finite number above 0")
+    policy = np.full((world.num_states, world.num_actions), 1.0 / world.num_actions)
+    for _ in range(_MOST_ROUNDS):
+        table = action_values(world, policy_values(world, policy, gamma), gamma)
+        demanded = softmax_policy(table / temperature)
+        if float(np.abs(demanded - policy).max()) <= _TIE:
+            return policy
+        policy += 0.5 * (demanded - policy)
+    raise ValueError(f"beta is {beta}: no balance after {_MOST_ROUNDS} rounds; allowed: larger")
 
 
 class GreedyPath(NamedTuple):

@@ -7,15 +7,18 @@ not depend on how many there are.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.config import A3CConfig
-from a3c_tut.training import TrainingResult, train
+from a3c_tut.exact import greedy_path
+from a3c_tut.results import TrainingResult
+from a3c_tut.training import train
 from a3c_tut.worlds import TableWorld
 
 Measure = TypeVar("Measure")
@@ -151,3 +154,232 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
         rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
     return float(sample.mean()), float(interval.low), float(interval.high)
+
+
+class Outcome(NamedTuple):
+    """What the investigation of Section 5 keeps of a run, in the world's units.
+
+    Attributes
+    ----------
+    greedy : float
+        The return of the most probable actions; −inf where they never arrive.
+    final : float
+        The mean return of the last 100 episodes of all workers, while learning.
+
+    Examples
+    --------
+    >>> Outcome(greedy=-17.0, final=-17.2).greedy
+    -17.0
+    """
+
+    greedy: float
+    final: float
+
+
+def outcome(result: TrainingResult, start: int | None = None) -> Outcome:
+    """Return the greedy return and the final return of a run (Section 5).
+
+    Parameters
+    ----------
+    result : TrainingResult
+        On a world that is deterministic where the greedy path passes.
+    start : int, optional
+        Where the greedy path begins; default: the world's own start, if it has only one.
+
+    Returns
+    -------
+    Outcome
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> outcome(train(cliff_world(), total_steps=60_000)).greedy
+    -17.0
+    """
+    path = greedy_path(result.world, result.policy, start=start)
+    return Outcome(path.total_return if path.terminated else -np.inf, final_return(result))
+
+
+def compare(
+    world: TableWorld,
+    variants: Mapping[str, Mapping[str, Any]],
+    *,
+    seeds: Sequence[int],
+    measure: Callable[[TrainingResult], Measure],
+    **asked: Any,
+) -> dict[str, list[Measure]]:
+    """Run the same seeds for several variants of a run; `run_seeds` for each of them.
+
+    Parameters
+    ----------
+    world : TableWorld
+    variants : mapping of a name to arguments of `train`
+        What distinguishes the variant: "config", "initial_theta", …; nothing: the default.
+    seeds, measure : as in `run_seeds`
+    **asked
+        Further arguments of `train`, the same for all variants.
+
+    Returns
+    -------
+    dict
+        For each name one measurement per seed, in the order of the seeds.
+
+    Raises
+    ------
+    ValueError
+        For a setting out of range.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> variants = {"default": {}, "no entropy": {"config": A3CConfig(entropy_coef=0.0)}}
+    >>> runs = compare(cliff_world(), variants, seeds=[0, 1], total_steps=600,
+    ...                measure=lambda run: run.config.entropy_coef)
+    >>> runs
+    {'default': [0.01, 0.01], 'no entropy': [0.0, 0.0]}
+    """
+    return {
+        name: run_seeds(world, seeds=seeds, measure=measure, **{**asked, **own})
+        for name, own in variants.items()
+    }
+
+
+def learning_curve(result: TrainingResult, at: ArrayLike, window: int = 50) -> NDArray[np.float64]:
+    """Return the mean return of the last `window` episodes at given steps of a run (Section 5).
+
+    Parameters
+    ----------
+    result : TrainingResult
+    at : (P,) environment steps, of all workers together
+    window : int from 1
+
+    Returns
+    -------
+    (P,) floats
+        In the world's units; NaN where fewer episodes have ended.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> learning_curve(train(cliff_world(), total_steps=60_000), [0, 60_000]).round()
+    array([ nan, -17.])
+    """
+    means = moving_average(result.episodes["total_return"], window)
+    ended = np.searchsorted(result.episodes["step"], np.asarray(at), side="right")
+    if not means.size:
+        return np.full(ended.shape, np.nan)
+    return np.where(ended >= window, means[np.maximum(ended - window, 0)], np.nan)
+
+
+def row_policy(world: TableWorld, row: int) -> NDArray[np.float64]:
+    """Return the policy that crosses a cliff-world along one row (Section 5).
+
+    From anywhere: to that row, along it to the last column, down to the goal.
+
+    Parameters
+    ----------
+    world : TableWorld
+        A `cliff_world` of R rows.
+    row : int
+        0, the row at the wall (the safe detour), to R − 2, the row along the edge (the optimum).
+
+    Returns
+    -------
+    (S, 4) floats
+        A single 1 in each row.
+
+    Raises
+    ------
+    ValueError
+        When the world is no cliff-world or has no such row above the cliff.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut.exact import greedy_path
+    >>> [greedy_path(cliff_world(), row_policy(cliff_world(), row)).total_return
+    ...  for row in (0, 1, 2)]
+    [-17.0, -15.0, -13.0]
+    """
+    if world.grid_shape is None or "C" not in world.marks.values():
+        raise ValueError(f"world is {world.name}; allowed: a cliff_world")
+    rows, columns = world.grid_shape
+    if not 0 <= row <= rows - 2:
+        raise ValueError(f"row is {row!r}; allowed: a whole number from 0 to {rows - 2}")
+    r, c = np.divmod(np.arange(world.num_states), columns)
+    action = np.where(r > row, 0, np.where(r < row, 2, 1))  # up, down, right
+    action[c == columns - 1] = 2
+    policy = np.zeros((world.num_states, 4))
+    policy[np.arange(world.num_states), action] = 1.0
+    return policy
+
+
+def finite_differences(
+    function: Callable[[NDArray[np.float64]], float], at: ArrayLike, step: float = 1e-5
+) -> NDArray[np.float64]:
+    """Return the gradient of a function of a table, by central differences (Section 4).
+
+    The brute-force twin of a formula for a gradient: slow, and hard to get wrong.
+
+    Parameters
+    ----------
+    function : from a table to a number
+    at : array of any shape
+    step : float above 0
+
+    Returns
+    -------
+    array of the same shape
+        The error is of the order of step².
+
+    Examples
+    --------
+    >>> finite_differences(lambda x: float((x * x).sum()), [1.0, 2.0]).round(6).tolist()
+    [2.0, 4.0]
+    """
+    table = np.array(at, dtype=float)
+    gradient = np.zeros_like(table)
+    for place in np.ndindex(*table.shape):
+        here = table[place]
+        table[place] = here + step
+        above = function(table)
+        table[place] = here - step
+        gradient[place] = (above - function(table)) / (2.0 * step)
+        table[place] = here
+    return gradient
+
+
+def soften_cliff(world: TableWorld, fall: float = -100.0, sends_back: bool = True) -> TableWorld:
+    """Return a cliff-world whose falls cost something else (Section 5).
+
+    Parameters
+    ----------
+    world : TableWorld
+        A `cliff_world`.
+    fall : float
+        The reward of a step into the cliff.
+    sends_back : bool
+        Whether a fall leads back to the start; otherwise the walker stays where it stood.
+
+    Returns
+    -------
+    TableWorld
+
+    Examples
+    --------
+    A cliff that is nothing but a wall:
+
+    >>> from a3c_tut import cliff_world
+    >>> wall = soften_cliff(cliff_world(), fall=-1.0, sends_back=False)
+    >>> int(wall.next_state[36, 1, 0]), float(wall.reward[36, 1, 0])
+    (36, -1.0)
+    >>> int(wall.next_state[25, 2, 0]), float(wall.reward.min())
+    (25, -1.0)
+    """
+    falls = world.reward == world.reward.min()
+    stands = np.arange(world.num_states)[:, None, None]
+    return replace(
+        world,
+        next_state=np.where(falls & (not sends_back), stands, world.next_state),
+        reward=np.where(falls, fall, world.reward),
+    )

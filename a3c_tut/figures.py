@@ -7,14 +7,15 @@ can tell apart; worker and action are told by shape or place as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from a3c_tut.exact import greedy_path, optimal_values
-from a3c_tut.experiments import moving_average
-from a3c_tut.training import TrainingResult
+from a3c_tut.experiments import Outcome, mean_interval, moving_average
+from a3c_tut.results import TrainingResult
 from a3c_tut.worlds import TableWorld
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )  # fmt: skip
 WORKER_COLORS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILION)
 WORKER_MARKERS = ("o", "s", "^", "D", "v", "P")
+_OUTCOME_COLORS = (BLUE, SKY, ORANGE, PURPLE, YELLOW, VERMILION, GREEN)
+_OUTCOME_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
+_CURVES = ((BLACK, "o"), (BLUE, "s"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -302,3 +306,135 @@ def _path_through(result: TrainingResult) -> list[int]:
         return []
     path = greedy_path(world, result.policy)
     return path.states if path.terminated else []
+
+
+def plot_outcomes(
+    outcomes: Mapping[str, Sequence[Outcome]], references: Mapping[str, float]
+) -> Figure:
+    """Draw where many runs ended, a row per variant (Section 5).
+
+    Left, how many of the seeds' greedy policies have which return; right, the mean return of the
+    last episodes, with its 95 % interval over the seeds.
+
+    Parameters
+    ----------
+    outcomes : mapping of a variant's name to its outcomes, one per seed
+    references : mapping of name to return
+        Dashed lines in the right panel; `reference_returns` of the world.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut.experiments import Outcome
+    >>> ended = {"default": [Outcome(-17.0, -17.2), Outcome(-15.0, -15.4)]}
+    >>> [len(axes.containers) for axes in plot_outcomes(ended, {"optimum": -13.0}).axes]
+    [2, 1]
+    """
+    figure = new_figure(8.0, 1.5 + 0.36 * len(outcomes))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
+    names, rows = list(outcomes), np.arange(len(outcomes))
+    greedy = [np.array([run.greedy for run in outcomes[name]]) for name in names]
+    done = np.zeros(len(names))
+    kinds = sorted(set(np.concatenate(greedy).tolist()), reverse=True)
+    for kind, color, hatch in zip(kinds, _OUTCOME_COLORS, _OUTCOME_HATCHES, strict=False):
+        count = np.array([(returns == kind).sum() for returns in greedy])
+        label = f"{kind:g}".replace("-", "−") if np.isfinite(kind) else "never arrives"
+        left.barh(rows, count, left=done, color=color, hatch=hatch, edgecolor="white",
+                  label=label)  # fmt: skip
+        for row in rows[count > 0]:
+            left.text(done[row] + count[row] / 2, row, str(count[row]), ha="center", va="center",
+                      fontsize=8, color=BLACK,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+        done += count
+    left.set_yticks(rows, names)
+    left.invert_yaxis()
+    left.set_xlabel("seeds whose most probable path returns …")
+    left.legend(ncols=len(kinds), fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0),
+                frameon=False, handlelength=1.6, columnspacing=1.2)  # fmt: skip
+    means = np.array([mean_interval([run.final for run in outcomes[name]]) for name in names])
+    spread = np.abs(means[:, 1:] - means[:, :1]).T
+    right.errorbar(means[:, 0], rows, xerr=spread, fmt="o", color=BLACK, capsize=3, markersize=4)
+    _draw_references(right, references, vertical=True)
+    right.set_xlabel("mean return while learning,\nlast 100 episodes")
+    right.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
+    right.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return figure
+
+
+def plot_curves(
+    x: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    references: Mapping[str, float] | None = None,
+    logarithmic: bool = False,
+) -> Figure:
+    """Draw one or more curves over the same x, each exact or with an interval (Sections 4 and 5).
+
+    Parameters
+    ----------
+    x : (P,) floats
+    curves : mapping of a name to a curve
+        (P,) numbers, or (P, 3): mean, lower and upper end of an interval, as `mean_interval`
+        returns them.
+    xlabel, ylabel : str
+        Words and units.
+    references : mapping of name to y, optional
+        Dashed lines.
+    logarithmic : bool
+        Whether x is drawn on a logarithmic scale; then a 0 in `x` stands apart, left of the rest.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_curves([1, 2], {"exact": [0, 1], "measured": [(0, -1, 1), (1, 0, 2)]},
+    ...                      xlabel="n", ylabel="return")
+    >>> [line.get_label() for line in figure.axes[0].get_lines()]
+    ['exact', 'measured']
+    """
+    figure = new_figure(8.0, 4.2)
+    axes = figure.subplots()
+    places = np.array(x, dtype=float)
+    zero = logarithmic and places.size > 0 and places[0] == 0.0
+    if zero:
+        places[0] = places[1] / (places[2] / places[1] if len(places) > 2 else 10.0)
+    marked = len(places) <= 15
+    for (name, curve), (color, marker) in zip(curves.items(), _CURVES, strict=False):
+        table = np.asarray(curve, dtype=float)
+        mean = table if table.ndim == 1 else table[:, 0]
+        axes.plot(places, mean, color=color, marker=marker if marked else None, markersize=4,
+                  linewidth=1.6, label=name)  # fmt: skip
+        if table.ndim == 2:
+            axes.fill_between(places, table[:, 1], table[:, 2], color=color, alpha=0.2,
+                              linewidth=0)  # fmt: skip
+    _draw_references(axes, references or {}, vertical=False)
+    if logarithmic:
+        from matplotlib.ticker import NullLocator
+
+        axes.set_xscale("log")
+        if marked:
+            axes.set_xticks(places, [f"{value:g}" for value in np.asarray(x, dtype=float)])
+            axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}".replace("-", "−"))
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.legend(fontsize=8, framealpha=0.95)
+    return figure
+
+
+def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool) -> None:
+    draw = axes.axvline if vertical else axes.axhline
+    for (name, value), color, dash in zip(
+        references.items(), (BLUE, VERMILION, GREEN), ("--", ":", "-."), strict=False
+    ):
+        draw(value, color=color, linestyle=dash, linewidth=1.5,
+             label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from a3c_tut import kernels, tables
 from a3c_tut.config import A3CConfig
 from a3c_tut.files import check_folder, written_whole
-from a3c_tut.training import TrainingResult, train
+from a3c_tut.results import TrainingResult
+from a3c_tut.training import train
 from a3c_tut.worker import Seed, UniformStream, worker_seeds
 from a3c_tut.worlds import TableWorld, cliff_world
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from a3c_tut.atomics import fetch_add, load, read, store
 from a3c_tut.config import A3CConfig
 from a3c_tut.kernels import (
     Gradient,
@@ -30,6 +31,7 @@ from a3c_tut.kernels import (
     make_gradient,
     make_rollout,
 )
+from a3c_tut.signals import DIVERGED, DONE, FINISHED, LOG_FULL, NEEDS_UNIFORMS
 from a3c_tut.worlds import TableWorld
 
 # Shared counters.
@@ -37,8 +39,9 @@ STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
 # A worker's own counters.
 WORKER, STATE, EPISODE_STEPS, OWN_STEPS = 0, 1, 2, 3
 PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN, CURSOR, UNIFORMS_USED = 4, 5, 6, 7, 8
-# How a loop of turns came back, and what a push did.
-DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED = 0, 1, 2, 3, 4
+
+#: Rows that a log holds before it has to be drained: a few milliseconds' worth; a power of two.
+LOG_ROWS = 8192
 
 #: A row per finished episode. `step` is the shared step counter after the push that brought it.
 EPISODE_DTYPE = np.dtype(
@@ -51,6 +54,16 @@ EPISODE_DTYPE = np.dtype(
 UPDATE_DTYPE = np.dtype(
     [("worker", "i4"), ("step", "i8"), ("staleness", "i8"), ("grad_norm", "f8"),
      ("entropy", "f8"), ("learning_rate", "f8")], align=True)  # fmt: skip
+
+#: Name, type and shape of the arrays of a `Log`.
+LOG_LAYOUT: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "episodes": (EPISODE_DTYPE, (LOG_ROWS,)),
+    "updates": (UPDATE_DTYPE, (LOG_ROWS,)),
+    "episode_update": (np.int64, (LOG_ROWS,)),
+    "update_number": (np.int64, (LOG_ROWS,)),
+    "filled": (np.int64, (2,)),
+    "drained": (np.int64, (2,)),
+}
 
 
 class Settings(NamedTuple):
@@ -70,6 +83,7 @@ class Settings(NamedTuple):
     anneal_global: bool
     anneal_per_worker: bool
     sync_every: int
+    hogwild: bool
     num_workers: int
     total_steps: int
 
@@ -80,7 +94,7 @@ class Shared(NamedTuple):
     theta: NDArray[np.float64]  # (S, A)
     V: NDArray[np.float64]  # (S,)
     counters: NDArray[np.int64]  # STEPS, UPDATES, ROWS_PUSHED
-    touched: NDArray[np.int64]  # ring: the states whose rows were pushed, newest overwrite oldest
+    touched: NDArray[np.int64]  # ring of the rows pushed; row i of state s is noted as i · S + s
 
 
 class Statistics(NamedTuple):
@@ -103,11 +117,14 @@ class Local(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Rows written since the log was last drained."""
+    """Two rings of rows, written by one process and drained by one, perhaps another."""
 
     episodes: NDArray[Any]
     updates: NDArray[Any]
-    filled: NDArray[np.int64]  # (2,): episodes, updates
+    episode_update: NDArray[np.int64]  # the number of the update that brought the episode
+    update_number: NDArray[np.int64]  # the number of the update
+    filled: NDArray[np.int64]  # (2,): episodes and updates ever written
+    drained: NDArray[np.int64]  # (2,): episodes and updates ever taken out
 
 
 class Scratch(NamedTuple):
@@ -157,6 +174,7 @@ def make_settings(config: A3CConfig, total_steps: int) -> Settings:
         anneal_global=config.lr_anneal == "global",
         anneal_per_worker=config.lr_anneal == "per_worker",
         sync_every=int(config.sync_every),
+        hogwild=config.update_mode == "hogwild",
         num_workers=int(config.num_workers),
         total_steps=int(total_steps),
     )
@@ -170,21 +188,27 @@ def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
     )
 
 
-def make_log(num_updates: int) -> Log:
-    """Make room for so many updates; each ends at most one episode."""
-    return Log(
-        np.zeros(num_updates, EPISODE_DTYPE),
-        np.zeros(num_updates, UPDATE_DTYPE),
-        np.zeros(2, dtype=np.int64),
-    )
+def make_log() -> Log:
+    """Make a log in this process's own memory; an update ends at most one episode."""
+    return Log(**{name: np.zeros(shape, dtype) for name, (dtype, shape) in LOG_LAYOUT.items()})
 
 
 def make_shared(theta: NDArray[np.float64], V: NDArray[np.float64]) -> Shared:
     """Make the shared tables from their initial values; the ring holds at least S rows."""
-    ring = max(64, 1 << (len(V) - 1).bit_length())
     return Shared(
-        theta.copy(), V.copy(), np.zeros(3, dtype=np.int64), np.zeros(ring, dtype=np.int64)
+        theta.copy(), V.copy(), np.zeros(3, dtype=np.int64), np.zeros(ring_size(len(V)), np.int64)
     )
+
+
+def ring_size(num_states: int) -> int:
+    """Return the size of the ring of touched rows: a power of two, at least S.
+
+    Examples
+    --------
+    >>> ring_size(48), ring_size(1000)
+    (64, 1024)
+    """
+    return max(64, 1 << (num_states - 1).bit_length())
 
 
 def make_statistics(owners: int, num_states: int, num_actions: int) -> Statistics:
@@ -237,14 +261,25 @@ def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def claim(settings, counters, index, value):  # type: ignore[no-untyped-def]
+    """Add to a shared counter and return what it was before; without a lock, atomically."""
+    if settings.hogwild:
+        return fetch_add(counters, index, value)
+    old = counters[index]
+    counters[index] = old + value
+    return old
+
+
+@kernel
 def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def]
     """Do the first half of a turn: act on the local copy, and (local critic) form the gradient.
 
-    Touches nothing that others can see.
+    Touches nothing that others can see, and leaves no trace in the worker's own memory either: a
+    rollout that is thrown away has never been.
 
     Returns
     -------
-    length, terminated, truncated, total_reward, num_rows, mean_entropy
+    length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy
     """
     counters = me.counters[index]
     worker = counters[WORKER]
@@ -258,15 +293,13 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
         counters[CURSOR],
         scratch.rollout,
     )
-    counters[UNIFORMS_USED] += cursor - counters[CURSOR]
-    counters[CURSOR] = cursor
     num_rows = 0
     mean_entropy = 0.0
     if not settings.global_critic:
         num_rows, mean_entropy = evaluate(
             settings, worker, me.V[index], length, terminated, scratch
         )
-    return length, terminated, truncated, total_reward, num_rows, mean_entropy
+    return length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy
 
 
 @kernel
@@ -293,37 +326,38 @@ def push(  # type: ignore[no-untyped-def]
     """
     counters = me.counters[index]
     gradient = scratch.gradient
-    steps, updates = shared.counters[STEPS], shared.counters[UPDATES]
+    steps = claim(settings, shared.counters, STEPS, length)
     norm = gradient_norm(gradient, num_rows)
     clip_gradients(gradient, num_rows, norm, settings.max_grad_norm)
     factor = annealing(settings, steps, counters[OWN_STEPS])
     actor_lr, critic_lr = settings.actor_lr * factor, settings.critic_lr * factor
     if settings.rmsprop:
         owner = index if statistics.updates.shape[0] > 1 else 0
-        statistics.updates[owner] += 1
+        now = claim(settings, statistics.updates, owner, 1) + 1
         total = apply_rmsprop(
             shared.theta, shared.V, statistics.square_theta[owner], statistics.square_V[owner],
-            statistics.last_update[owner], statistics.updates[owner], gradient, num_rows,
+            statistics.last_update[owner], now, gradient, num_rows,
             actor_lr, critic_lr, settings.rmsprop_decay, settings.rmsprop_epsilon,
         )  # fmt: skip
     else:
         total = apply_sgd(shared.theta, shared.V, gradient, num_rows, actor_lr, critic_lr)
     ring = shared.touched.shape[0] - 1  # the size is a power of two
-    pushed = shared.counters[ROWS_PUSHED]
+    num_states = shared.V.shape[0]
+    pushed = claim(settings, shared.counters, ROWS_PUSHED, num_rows)
     for row in range(num_rows):
-        shared.touched[(pushed + row) & ring] = gradient.rows[row]
-    shared.counters[ROWS_PUSHED] = pushed + num_rows
-    shared.counters[STEPS] = steps + length
-    shared.counters[UPDATES] = updates + 1
+        i = pushed + row
+        store(shared.touched, i & ring, i * num_states + gradient.rows[row])
+    update = claim(settings, shared.counters, UPDATES, 1)
 
-    at = log.filled[1]
-    log.filled[1] = at + 1
+    at = log.filled[1] & (LOG_ROWS - 1)
+    log.update_number[at] = update
     log.updates["worker"][at] = counters[WORKER]
     log.updates["step"][at] = steps + length
-    log.updates["staleness"][at] = updates - counters[SYNCED_AT]
+    log.updates["staleness"][at] = update - counters[SYNCED_AT]
     log.updates["grad_norm"][at] = norm
     log.updates["entropy"][at] = mean_entropy
     log.updates["learning_rate"][at] = actor_lr
+    store(log.filled, 1, log.filled[1] + 1)
     return abs(total) < np.inf and norm < np.inf
 
 
@@ -340,43 +374,51 @@ def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
     if counters[PUSHES_SINCE_SYNC] < settings.sync_every:
         return
     counters[PUSHES_SINCE_SYNC] = 0
+    counters[SYNCED_AT] = load(shared.counters, UPDATES)
     theta, V = me.theta[index], me.V[index]
-    num_actions = theta.shape[1]
-    seen, pushed = counters[ROWS_SEEN], shared.counters[ROWS_PUSHED]
+    num_states, num_actions = theta.shape
+    seen, pushed = counters[ROWS_SEEN], load(shared.counters, ROWS_PUSHED)
     if pushed - seen > shared.touched.shape[0]:
-        for state in range(theta.shape[0]):
+        for state in range(num_states):
             V[state] = shared.V[state]
             for b in range(num_actions):
                 theta[state, b] = shared.theta[state, b]
     else:
         ring = shared.touched.shape[0] - 1
         for i in range(seen, pushed):
-            state = shared.touched[i & ring]
+            state = load(shared.touched, i & ring) - i * num_states
+            if state < 0 or state >= num_states:  # Hogwild: claimed, but not yet noted
+                pushed = i
+                break
             V[state] = shared.V[state]
             for b in range(num_actions):
                 theta[state, b] = shared.theta[state, b]
     counters[ROWS_SEEN] = pushed
-    counters[SYNCED_AT] = shared.counters[UPDATES]
 
 
 @kernel
 def walk_on(  # type: ignore[no-untyped-def]
-    shared, me, index, scratch, length, terminated, truncated, total_reward, log
+    shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log
 ):
     """Move the worker's own walker to the end of its rollout, and log an episode that ended."""
     counters = me.counters[index]
     total_return = me.episode_return[index] + total_reward
+    counters[UNIFORMS_USED] += cursor - counters[CURSOR]
+    counters[CURSOR] = cursor
     counters[OWN_STEPS] += length
     counters[EPISODE_STEPS] += length
     counters[STATE] = scratch.rollout.states[length]
     if terminated or truncated:
-        at = log.filled[0]
-        log.filled[0] = at + 1
+        # The update that brought it is the newest in this worker's log.
+        newest = (log.filled[1] - 1) & (LOG_ROWS - 1)
+        at = log.filled[0] & (LOG_ROWS - 1)
+        log.episode_update[at] = log.update_number[newest]
         log.episodes["worker"][at] = counters[WORKER]
         log.episodes["total_return"][at] = total_return
         log.episodes["length"][at] = counters[EPISODE_STEPS]
-        log.episodes["step"][at] = shared.counters[STEPS]
+        log.episodes["step"][at] = log.updates["step"][newest]
         log.episodes["truncated"][at] = truncated
+        store(log.filled, 0, log.filled[0] + 1)
         counters[EPISODE_STEPS] = 0
         total_return = 0.0
     me.episode_return[index] = total_return
@@ -408,7 +450,7 @@ def take_turns(  # type: ignore[no-untyped-def]
         if shared.counters[STEPS] >= stop_at:
             why = FINISHED
             break
-        if log.filled[1] >= log.updates.shape[0]:
+        if log.filled[1] - log.drained[1] >= LOG_ROWS:
             why = LOG_FULL
             break
         # A start, and for each step an action and an outcome.
@@ -416,7 +458,7 @@ def take_turns(  # type: ignore[no-untyped-def]
         if me.counters[index, CURSOR] + most > me.uniforms.shape[1]:
             why = NEEDS_UNIFORMS
             break
-        length, terminated, truncated, total_reward, num_rows, mean_entropy = prepare(
+        length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy = prepare(
             world, settings, me, index, scratch
         )
         if settings.global_critic:
@@ -427,7 +469,9 @@ def take_turns(  # type: ignore[no-untyped-def]
             settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log
         )
         sync(settings, shared, me, index)
-        walk_on(shared, me, index, scratch, length, terminated, truncated, total_reward, log)
+        walk_on(
+            shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log
+        )
         turn += 1
         if not finite:
             why = DIVERGED
@@ -435,49 +479,101 @@ def take_turns(  # type: ignore[no-untyped-def]
     return turn, why
 
 
-def drain(log: Log) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return copies of the rows logged since the last call, and empty the log."""
-    num_episodes, num_updates = log.filled
-    log.filled[:] = 0
-    return log.episodes[:num_episodes].copy(), log.updates[:num_updates].copy()
+def drain(log: Log) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Take out the rows logged since the last call.
 
-
-def snapshot(shared: Shared, statistics: Statistics, local: Local) -> dict[str, NDArray[Any]]:
-    """Copy everything that a run's future depends on.
-
-    The random numbers drawn ahead and the ring of touched rows are left out: the first follow from
-    how many were used, the second from a full refresh, which `restore` asks for.
+    Returns
+    -------
+    episodes, updates : structured arrays
+    episode_update, update_number : ints
+        The number of the update that each row belongs to.
     """
-    counters = local.counters.copy()
-    counters[:, [CURSOR, ROWS_SEEN]] = 0
+    num_episodes, num_updates = read(log.filled, 0), read(log.filled, 1)
+    of_episodes = np.arange(log.drained[0], num_episodes) & (LOG_ROWS - 1)
+    of_updates = np.arange(log.drained[1], num_updates) & (LOG_ROWS - 1)
+    rows = (
+        log.episodes[of_episodes], log.updates[of_updates],
+        log.episode_update[of_episodes], log.update_number[of_updates],
+    )  # fmt: skip
+    log.drained[:] = num_episodes, num_updates
+    return rows
+
+
+State = dict[str, NDArray[Any]]
+
+
+def snapshot_shared(shared: Shared, statistics: Statistics) -> State:
+    """Copy the shared tables, counters and statistics.
+
+    The ring of touched rows is left out: `restore` asks for a full refresh instead.
+    """
     return {
         "theta": shared.theta.copy(),
         "V": shared.V.copy(),
         "counters": shared.counters.copy(),
-        "square_theta": statistics.square_theta.copy(),
-        "square_V": statistics.square_V.copy(),
-        "last_update": statistics.last_update.copy(),
-        "statistics_updates": statistics.updates.copy(),
+        **_statistics_state(statistics),
+    }
+
+
+def snapshot_local(local: Local, statistics: Statistics | None) -> State:
+    """Copy some workers' own memory, with their own statistics if they have any.
+
+    The random numbers drawn ahead are left out: they follow from how many were used.
+    """
+    counters = local.counters.copy()
+    counters[:, [CURSOR, ROWS_SEEN]] = 0
+    return {
         "local_theta": local.theta.copy(),
         "local_V": local.V.copy(),
         "local_counters": counters,
         "episode_return": local.episode_return.copy(),
+        **({} if statistics is None else _statistics_state(statistics)),
     }
 
 
-def restore(
-    state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics, local: Local
+def _statistics_state(statistics: Statistics) -> State:
+    return {
+        "square_theta": statistics.square_theta.copy(),
+        "square_V": statistics.square_V.copy(),
+        "last_update": statistics.last_update.copy(),
+        "statistics_updates": statistics.updates.copy(),
+    }
+
+
+def state_of_worker(state: Mapping[str, NDArray[Any]], worker: int, own: bool) -> State:
+    """Return one worker's part of a whole state; with its own statistics if it has `own` ones."""
+    names = ["local_theta", "local_V", "local_counters", "episode_return"]
+    if own:
+        names += ["square_theta", "square_V", "last_update", "statistics_updates"]
+    return {name: state[name][worker : worker + 1] for name in names}
+
+
+def restore_shared(
+    state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics
 ) -> None:
-    """Put a snapshot back into memory of the same shape."""
+    """Put a snapshot of the shared memory back into memory of the same shape."""
     shared.theta[:], shared.V[:], shared.counters[:] = (
         state["theta"], state["V"], state["counters"]
     )  # fmt: skip
-    statistics.square_theta[:] = state["square_theta"]
-    statistics.square_V[:] = state["square_V"]
-    statistics.last_update[:] = state["last_update"]
-    statistics.updates[:] = state["statistics_updates"]
+    _restore_statistics(state, statistics)
+
+
+def restore_local(
+    state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics, local: Local
+) -> None:
+    """Put a snapshot of some workers' own memory back; `shared` has been restored before."""
     local.theta[:], local.V[:] = state["local_theta"], state["local_V"]
     local.counters[:] = state["local_counters"]
     local.counters[:, CURSOR] = local.uniforms.shape[1]
     local.counters[:, ROWS_SEEN] = shared.counters[ROWS_PUSHED] - shared.touched.shape[0] - 1
     local.episode_return[:] = state["episode_return"]
+    if "square_theta" in state:
+        _restore_statistics(state, statistics)
+
+
+def _restore_statistics(state: Mapping[str, NDArray[Any]], statistics: Statistics) -> None:
+    if statistics.updates.size:
+        statistics.square_theta[:] = state["square_theta"]
+        statistics.square_V[:] = state["square_V"]
+        statistics.last_update[:] = state["last_update"]
+        statistics.updates[:] = state["statistics_updates"]

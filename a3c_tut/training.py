@@ -1,4 +1,4 @@
-"""Train, replay, and what comes out of it (Section 2.2: a run and its schedule).
+"""Train, and replay (Section 2.2: a run and its schedule).
 
 > A run of A3C is a pure function of what was asked for (world, config, seed, total_steps) and of
 > the schedule.
@@ -6,200 +6,27 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.config import A3CConfig, whole
-from a3c_tut.errors import DivergenceError
-from a3c_tut.files import written_whole
-from a3c_tut.kernels import make_rollout, softmax
-from a3c_tut.runners import emulated
-from a3c_tut.schedules import RandomSchedule, RoundRobin, Schedule, check_given
-from a3c_tut.tables import EPISODE_DTYPE, STEPS, UPDATE_DTYPE
+from a3c_tut import tables
+from a3c_tut.atomics import COMPILED
+from a3c_tut.config import A3CConfig, one_of, whole
+from a3c_tut.errors import DivergenceError, WorkerError
+from a3c_tut.files import check_folder
+from a3c_tut.results import WORLD_ARRAYS, TrainingResult
+from a3c_tut.runners import emulated, processes
+from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
+from a3c_tut.tables import EPISODE_DTYPE, UPDATE_DTYPE
+from a3c_tut.team import TableTeam
 from a3c_tut.worker import Seed, TableCrew, worker_seeds
 from a3c_tut.worlds import TableWorld
 
-#: Raised when the meaning of a saved file changes.
-FILE_VERSION = 1
-_WORLD_ARRAYS = ("next_state", "probability", "reward", "terminated", "start")
 _NEVER = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
-    """What was asked for, what came out, and all that is needed to repeat it or to go on.
-
-    Attributes
-    ----------
-    world, config, seed, total_steps : what was asked for
-    runner : str
-        Who ran it.
-    episodes : structured array
-        A row per finished episode: worker, total_return (in the world's units), length, step (the
-        shared step counter after the push that brought it), truncated.
-    updates : structured array
-        A row per update, in push order: worker, step, staleness (pushes since the worker's last
-        sync), grad_norm (before clipping), entropy (mean over the rollout, nats), learning_rate
-        (the actor's, after annealing).
-    state : mapping of arrays
-        Shared tables, optimizer statistics, every worker's own memory, at the end of the run.
-    initial : mapping of arrays
-        The tables that all workers started from, "theta" and "values", in the world's units.
-
-    Examples
-    --------
-    >>> from a3c_tut import cliff_world, train
-    >>> result = train(cliff_world(), total_steps=1_000)
-    >>> result.theta.shape, result.values.shape, result.schedule[:4].tolist()
-    ((48, 4), (48,), [0, 1, 2, 0])
-    """
-
-    world: TableWorld
-    config: A3CConfig
-    seed: Seed
-    total_steps: int
-    runner: str
-    episodes: NDArray[Any]
-    updates: NDArray[Any]
-    state: Mapping[str, NDArray[Any]] = field(repr=False)
-    initial: Mapping[str, NDArray[Any]] = field(repr=False)
-
-    @property
-    def theta(self) -> NDArray[np.float64]:
-        """The shared logits θ, (S, A)."""
-        return self.state["theta"]
-
-    @property
-    def policy(self) -> NDArray[np.float64]:
-        """The shared policy π(a|s), (S, A)."""
-        return softmax_table(self.theta)
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """The shared state values, (S,), in the world's own units."""
-        return self.state["V"] / self.config.reward_scale
-
-    @property
-    def schedule(self) -> NDArray[np.int64]:
-        """The worker ids in push order, (U,): all the nondeterminism there was."""
-        return self.updates["worker"].astype(np.int64)
-
-    @property
-    def steps(self) -> int:
-        """Environment steps pushed, by all workers."""
-        return int(self.state["counters"][STEPS])
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the result to one file, all of it or nothing.
-
-        Raises
-        ------
-        OSError
-            When the folder cannot be written.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> from a3c_tut import cliff_world, train
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder) / "run.npz"
-        ...     train(cliff_world(), total_steps=500).save(path)
-        ...     TrainingResult.load(path).steps >= 500
-        True
-        """
-        world = self.world
-        about = {
-            "format": "a3c_tut.TrainingResult",
-            "version": FILE_VERSION,
-            "config": self.config.as_dict(),
-            "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
-            "total_steps": self.total_steps,
-            "runner": self.runner,
-            "world": {
-                "max_episode_steps": world.max_episode_steps,
-                "name": world.name,
-                "action_names": world.action_names,
-                "grid_shape": world.grid_shape,
-                "marks": sorted(world.marks.items()),
-            },
-        }
-        arrays = {
-            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-            "episodes": self.episodes,
-            "updates": self.updates,
-            **{f"world.{name}": getattr(world, name) for name in _WORLD_ARRAYS},
-            **{f"state.{name}": array for name, array in self.state.items()},
-            **{f"initial.{name}": array for name, array in self.initial.items()},
-        }
-        with written_whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TrainingResult:
-        """Read a result that `save` wrote; nothing in the file is executed.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is no such file.
-        ValueError
-            When the file is damaged, is something else, or comes from a newer version.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            about = json.loads(bytes(arrays["about"]))
-            if about["format"] != "a3c_tut.TrainingResult":
-                raise KeyError("format")
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as e:
-            raise ValueError(f"{os.fspath(path)!r} is damaged or no saved TrainingResult") from e
-        if about["version"] > FILE_VERSION:
-            raise ValueError(
-                f"{os.fspath(path)!r} has file version {about['version']}; allowed: up to "
-                f"{FILE_VERSION}; update a3c_tut"
-            )
-        try:
-            return cls._from_file(about, arrays)
-        except (ValueError, KeyError, TypeError) as e:
-            raise ValueError(f"{os.fspath(path)!r} is damaged: {e}") from e
-
-    @classmethod
-    def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
-        grid = about["world"]["grid_shape"]
-        seed = about["seed"]
-        return cls(
-            world=TableWorld(
-                **{name: arrays[f"world.{name}"] for name in _WORLD_ARRAYS},
-                max_episode_steps=about["world"]["max_episode_steps"],
-                name=about["world"]["name"],
-                action_names=tuple(about["world"]["action_names"]),
-                grid_shape=None if grid is None else (grid[0], grid[1]),
-                marks=dict(about["world"]["marks"]),
-            ),
-            config=A3CConfig(**about["config"]),
-            seed=seed if isinstance(seed, int) else tuple(seed),
-            total_steps=about["total_steps"],
-            runner=about["runner"],
-            episodes=arrays["episodes"],
-            updates=arrays["updates"],
-            state=_named(arrays, "state."),
-            initial=_named(arrays, "initial."),
-        )
-
-
-def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def train(
@@ -208,13 +35,17 @@ def train(
     *,
     total_steps: int = 60_000,
     seed: Seed = 0,
-    runner: Literal["emulated"] = "emulated",
+    runner: Literal["emulated", "processes"] = "emulated",
     schedule: str | RandomSchedule | ArrayLike | None = None,
     initial_theta: ArrayLike | None = None,
     initial_values: ArrayLike | None = None,
     stop_after: int | None = None,
     resume_from: TrainingResult | str | os.PathLike[str] | None = None,
     progress: bool = False,
+    start_method: Literal["spawn", "forkserver", "fork"] = "spawn",
+    on_worker_failure: Literal["raise", "continue"] = "raise",
+    checkpoint_path: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
 ) -> TrainingResult:
     """Train N workers on a world, each pushing its gradients to the shared tables.
 
@@ -227,8 +58,9 @@ def train(
         Environment steps of all workers together, and the horizon of the annealing. The push that
         reaches it is the last; the overshoot is less than one rollout.
     seed : int from 0, or one per worker
-    runner : "emulated"
-        All workers in this process, in the order of the schedule.
+    runner : "emulated" or "processes"
+        All workers in this process, in the order of the schedule; or each in an operating-system
+        process of its own, in whatever order they come, which is recorded.
     schedule : optional
         "round_robin" (default), "random", a `RandomSchedule`, or a list of worker ids. A list ends
         the run when it is used up, and `total_steps` is then only the horizon of the annealing.
@@ -237,10 +69,18 @@ def train(
     stop_after : int, optional
         Stop early, at so many steps; `total_steps` stays the horizon.
     resume_from : TrainingResult or path, optional
-        Continue an emulated run as if it had never stopped. World, config, seed and total_steps
-        have to be the same.
+        Continue a run as if it had never stopped (an emulated one: bit for bit). World, config,
+        seed and total_steps have to be the same.
     progress : bool
         Show a progress bar.
+    start_method : "spawn", "forkserver" or "fork"
+        How worker processes are made. "spawn" works everywhere, notebooks included.
+    on_worker_failure : "raise" or "continue"
+        When a worker process raises or dies: stop with a `WorkerError`, or let the others finish;
+        the result's `failures` then says so. A push that its worker died in is undone.
+    checkpoint_path, checkpoint_every : path and int, both or none
+        Save a run in processes on the way, about every so many environment steps, while every
+        worker stands after a whole push; each checkpoint replaces the one before.
 
     Returns
     -------
@@ -252,6 +92,8 @@ def train(
         For a setting out of range, before anything runs.
     DivergenceError
         When a parameter or a gradient norm is no longer finite; it carries the result so far.
+    WorkerError
+        When a worker process raises or dies.
 
     Examples
     --------
@@ -261,7 +103,10 @@ def train(
     >>> bool((result.theta == again.theta).all())
     True
     """
-    config = _checked(world, config, total_steps, seed, runner, stop_after)
+    config = _checked(world, config, total_steps, seed, stop_after)
+    _check_processes(
+        config, runner, schedule, start_method, on_worker_failure, checkpoint_path, checkpoint_every
+    )
     start = _load(resume_from)
     if start is None:
         initial = {
@@ -277,32 +122,139 @@ def train(
     stop_at = _NEVER if has_end else total_steps
     if stop_after is not None:
         stop_at = min(stop_at, stop_after)
-
-    crew = TableCrew(
-        world, config, total_steps, seed, initial["theta"],
-        initial["values"] * config.reward_scale,
-        None if start is None else start.state,
-    )  # fmt: skip
+    run = _Run(world, config, int(total_steps), _plain(seed), runner, stop_at, initial, start)
     # Interpreted kernels would warn where a run diverges; it is reported in its own words.
     with (
         np.errstate(all="ignore"),
-        _bar(progress, min(stop_at, total_steps), crew.steps) as on_progress,
+        _bar(progress, min(stop_at, total_steps), 0 if start is None else start.steps) as bar,
     ):
-        diverged, episodes, updates = emulated.run(crew, order, stop_at, on_progress)
-    result = TrainingResult(
-        world=world,
-        config=config,
-        seed=int(seed) if isinstance(seed, (int, np.integer)) else tuple(int(s) for s in seed),
-        total_steps=int(total_steps),
-        runner=runner,
-        episodes=_joined(EPISODE_DTYPE, None if start is None else start.episodes, episodes),
-        updates=_joined(UPDATE_DTYPE, None if start is None else start.updates, updates),
-        state=crew.state(),
-        initial=initial,
-    )
-    if diverged:
-        raise DivergenceError(result)
-    return result
+        if runner == "emulated":
+            return run.emulated(order, bar)
+        return run.in_processes(
+            start_method, on_worker_failure, bar, checkpoint_path, checkpoint_every
+        )
+
+
+class _Run:
+    """One call of `train`: what was asked for, and how results are made of what came out."""
+
+    def __init__(
+        self,
+        world: TableWorld,
+        config: A3CConfig,
+        total_steps: int,
+        seed: Seed,
+        runner: str,
+        stop_at: int,
+        initial: dict[str, NDArray[Any]],
+        start: TrainingResult | None,
+    ):
+        self._asked = (world, config, total_steps, seed, runner)
+        self._stop_at, self._initial, self._start = stop_at, initial, start
+        self._theta, self._V = initial["theta"], initial["values"] * config.reward_scale
+
+    def emulated(self, order: Schedule, on_progress: Any) -> TrainingResult:
+        """Run in this process."""
+        world, config, total_steps, seed, _ = self._asked
+        crew = TableCrew(
+            world, config, total_steps, seed, self._theta, self._V,
+            None if self._start is None else self._start.state,
+        )  # fmt: skip
+        diverged, episodes, updates = emulated.run(crew, order, self._stop_at, on_progress)
+        return self._result(episodes, updates, crew.state(), diverged)
+
+    def in_processes(
+        self,
+        start_method: str,
+        on_worker_failure: str,
+        on_progress: Any,
+        checkpoint_path: str | os.PathLike[str] | None,
+        checkpoint_every: int | None,
+    ) -> TrainingResult:
+        """Run in worker processes."""
+        world, config, total_steps, seed, _ = self._asked
+        processes.check_main()
+        processes.warn_if_crowded(config.num_workers)
+        team = TableTeam(
+            world, config, total_steps, self._stop_at, seed, self._theta, self._V,
+            None if self._start is None else self._start.state,
+        )  # fmt: skip
+        failures: list[WorkerError] = []
+
+        def result_now(states: Mapping[int, tables.State], diverged: bool) -> TrainingResult:
+            episodes, updates = team.logged()
+            own = dict(states)
+            if len(own) < config.num_workers:
+                own |= self._recomputed(set(range(config.num_workers)) - set(own), updates)
+            return self._result([episodes], [updates], team.state(own), diverged, failures)
+
+        checkpoints = None
+        if checkpoint_path is not None and checkpoint_every is not None:
+            checkpoints = processes.Checkpoints(
+                checkpoint_every, lambda states: result_now(states, False).save(checkpoint_path)
+            )
+        try:
+            outcome = processes.run(
+                team,
+                start_method=start_method,
+                on_worker_failure=on_worker_failure,
+                on_progress=on_progress,
+                failures=failures,
+                checkpoints=checkpoints,
+            )
+            return result_now(outcome.states, outcome.diverged)
+        finally:
+            team.close()
+
+    def _recomputed(self, workers: set[int], updates: NDArray[Any]) -> dict[int, tables.State]:
+        """Return the memory that workers had after their last push, from the schedule alone."""
+        world, config, total_steps, seed, _ = self._asked
+        state = None if self._start is None else self._start.state
+        crew = TableCrew(world, config, total_steps, seed, self._theta, self._V, state)
+        order = _After(Given(updates["worker"].astype(np.int64)), crew.num_updates)
+        emulated.run(crew, order, _NEVER, lambda steps: None)
+        own = config.optimizer == "rmsprop" and not config.shared_statistics
+        return {w: tables.state_of_worker(crew.state(), w, own) for w in workers}
+
+    def _result(
+        self,
+        episodes: list[NDArray[Any]],
+        updates: list[NDArray[Any]],
+        state: tables.State,
+        diverged: bool,
+        failures: list[WorkerError] | None = None,
+    ) -> TrainingResult:
+        start = self._start
+        world, config, total_steps, seed, runner = self._asked
+        result = TrainingResult(
+            world=world,
+            config=config,
+            seed=seed,
+            total_steps=total_steps,
+            runner=runner,
+            episodes=_joined(EPISODE_DTYPE, None if start is None else start.episodes, episodes),
+            updates=_joined(UPDATE_DTYPE, None if start is None else start.updates, updates),
+            state=state,
+            initial=self._initial,
+            failures=tuple(
+                {"worker": e.worker, "update": e.update, "reason": e.reason,
+                 "inside_lock": e.inside_lock} for e in failures or ()
+            ),
+        )  # fmt: skip
+        if diverged:
+            raise DivergenceError(result)
+        return result
+
+
+class _After:
+    """A schedule whose first entry belongs to a later update."""
+
+    def __init__(self, schedule: Schedule, first: int):
+        self._schedule, self._first = schedule, first
+
+    def entries(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return `count` entries from update `first` on."""
+        return self._schedule.entries(first - self._first, count)
 
 
 def replay(result: TrainingResult) -> TrainingResult:
@@ -331,7 +283,7 @@ def replay(result: TrainingResult) -> TrainingResult:
     >>> bool((again.theta == result.theta).all() and (again.updates == result.updates).all())
     True
     """
-    if result.config.update_mode == "hogwild" and result.runner != "emulated":
+    if result.config.update_mode == "hogwild" and result.runner == "processes":
         raise ValueError(
             "update_mode is 'hogwild': pushes without a lock overlap, and a list of them does not "
             "say what happened; allowed: 'atomic'"
@@ -347,32 +299,8 @@ def replay(result: TrainingResult) -> TrainingResult:
     )
 
 
-def softmax_table(theta: ArrayLike) -> NDArray[np.float64]:
-    """Return π(a|s) for a table of logits.
-
-    Parameters
-    ----------
-    theta : (S, A)
-
-    Returns
-    -------
-    (S, A)
-        Rows sum to 1.
-
-    Examples
-    --------
-    >>> softmax_table([[0.0, 0.0]]).tolist()
-    [[0.5, 0.5]]
-    """
-    logits = np.ascontiguousarray(theta, dtype=np.float64)
-    rows = make_rollout(len(logits), logits.shape[1])
-    for state in range(len(logits)):
-        softmax(logits, state, rows.policies, rows.log_policies, state)
-    return rows.policies
-
-
 def _checked(
-    world: TableWorld, config: A3CConfig | None, total_steps: int, seed: Seed, runner: str,
+    world: TableWorld, config: A3CConfig | None, total_steps: int, seed: Seed,
     stop_after: int | None,
 ) -> A3CConfig:  # fmt: skip
     if not isinstance(world, TableWorld):
@@ -385,11 +313,60 @@ def _checked(
         raise ValueError(f"config is {config!r}; allowed: an A3CConfig")
     whole("total_steps", total_steps, 1)
     worker_seeds(seed, config.num_workers)
-    if runner not in ("emulated",):
-        raise ValueError(f"runner is {runner!r}; allowed: 'emulated'")
     if stop_after is not None:
         whole("stop_after", stop_after, 1, also="None or ")
     return config
+
+
+def _check_processes(
+    config: A3CConfig,
+    runner: str,
+    schedule: object,
+    start_method: str,
+    on_worker_failure: str,
+    checkpoint_path: str | os.PathLike[str] | None,
+    checkpoint_every: int | None,
+) -> None:
+    """Check what only real processes know."""
+    one_of("runner", runner, ("emulated", "processes"))
+    one_of("start_method", start_method, processes.START_METHODS)
+    one_of("on_worker_failure", on_worker_failure, ("raise", "continue"))
+    if (checkpoint_path is None) != (checkpoint_every is None):
+        raise ValueError(
+            f"checkpoint_path is {checkpoint_path!r} and checkpoint_every is {checkpoint_every!r}; "
+            "allowed: both or none"
+        )
+    if checkpoint_every is not None:
+        whole("checkpoint_every", checkpoint_every, 1, also="None or ")
+    if runner == "emulated":
+        if checkpoint_path is not None:
+            raise ValueError(
+                "checkpoint_path is given with runner='emulated'; allowed: runner='processes', or "
+                "stop_after, save and resume_from"
+            )
+        return
+    if schedule is not None:
+        raise ValueError(
+            f"schedule is {schedule!r} with runner='processes', which records its own; "
+            "allowed: None"
+        )
+    if checkpoint_path is not None:
+        check_folder(os.path.dirname(os.path.abspath(checkpoint_path)))
+    if config.update_mode == "hogwild":
+        if not COMPILED:
+            raise ValueError(
+                "update_mode is 'hogwild' without Numba, whose atomic operations it needs; "
+                "allowed: 'atomic', or install numba"
+            )
+        if on_worker_failure == "continue":
+            raise ValueError(
+                "on_worker_failure is 'continue' with update_mode='hogwild', where what a dead "
+                "worker left half done cannot be undone; allowed: 'raise'"
+            )
+
+
+def _plain(seed: Seed) -> Seed:
+    return int(seed) if isinstance(seed, (int, np.integer)) else tuple(int(s) for s in seed)
 
 
 def _table(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -447,7 +424,7 @@ def _check_same(
     same_world = (
         all(
             np.array_equal(getattr(start.world, name), getattr(world, name))
-            for name in _WORLD_ARRAYS
+            for name in WORLD_ARRAYS
         )
         and start.world.max_episode_steps == world.max_episode_steps
     )

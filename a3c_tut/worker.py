@@ -1,27 +1,42 @@
-"""Workers on tables: their random streams, and all of them together in one process.
+"""Workers on tables: their random streams, all of them in one process, one in a process of its own.
 
 `TableCrew` is what the emulated runner drives: every worker's memory side by side, and one method
-that takes turns in the order it is told.
+that takes turns in the order it is told. `TableWorker` is what a worker process drives: one
+worker's memory, the shared block, and one method that takes its turns among the others'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut import tables
+from a3c_tut.atomics import SPINS, acquire, exchange, load, read, release
 from a3c_tut.config import A3CConfig
+from a3c_tut.kernels import kernel
+from a3c_tut.shared import SharedBlock, arm, block_layout, check_sharing, disarm
+from a3c_tut.signals import (
+    DIVERGED,
+    DONE,
+    FINISHED,
+    LOCK,
+    LOCK_BUSY,
+    LOG_FULL,
+    NEEDS_UNIFORMS,
+    PAUSE,
+    PAUSED,
+    STOP,
+)
 from a3c_tut.worlds import TableWorld
 
 Seed = int | Sequence[int]
 
 #: Numbers drawn ahead per worker: enough that refilling costs little, few enough for the cache.
 _UNIFORMS_AHEAD = 4096
-#: Updates between two drains of the log; a millisecond or so, so that Ctrl-C is heard.
-_LOG_ROWS = 4096
 
 
 def worker_seeds(seed: Seed, num_workers: int) -> list[np.random.SeedSequence]:
@@ -120,14 +135,15 @@ class TableCrew:
         self._world = tables.world_arrays(world, config)
         self._settings = tables.make_settings(config, total_steps)
         self._scratch = tables.make_scratch(config, world)
-        self._log = tables.make_log(_LOG_ROWS)
+        self._log = tables.make_log()
         self.shared = tables.make_shared(theta, V)
         self.statistics = tables.make_statistics(
             statistics_owners(config), world.num_states, world.num_actions
         )
         self.local = tables.make_local(workers, theta, V, max(_UNIFORMS_AHEAD, 4 * longest))
         if state is not None:
-            tables.restore(state, self.shared, self.statistics, self.local)
+            tables.restore_shared(state, self.shared, self.statistics)
+            tables.restore_local(state, self.shared, self.statistics, self.local)
         self._streams = [
             UniformStream(seed_of_one, int(used))
             for seed_of_one, used in zip(
@@ -159,8 +175,8 @@ class TableCrew:
         episodes, updates : structured arrays
             The rows that these turns logged.
         """
-        turn, why = 0, tables.NEEDS_UNIFORMS
-        while why == tables.NEEDS_UNIFORMS:
+        turn, why = 0, NEEDS_UNIFORMS
+        while why == NEEDS_UNIFORMS:
             for index, stream in enumerate(self._streams):
                 if self.local.counters[index, tables.CURSOR] > 0:
                     refill(self.local, index, stream)
@@ -168,11 +184,15 @@ class TableCrew:
                 self._world, self._settings, self.shared, self.statistics, self.local,
                 self._scratch, self._log, schedule, turn, stop_at,
             )  # fmt: skip
-        return (why == tables.DIVERGED, *tables.drain(self._log))
+        episodes, updates, *_ = tables.drain(self._log)
+        return why == DIVERGED, episodes, updates
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that a later run needs to go on as if this one had never stopped."""
-        return tables.snapshot(self.shared, self.statistics, self.local)
+        return {
+            **tables.snapshot_shared(self.shared, self.statistics),
+            **tables.snapshot_local(self.local, None),
+        }
 
 
 def statistics_owners(config: A3CConfig) -> int:
@@ -187,3 +207,206 @@ def statistics_owners(config: A3CConfig) -> int:
     if config.optimizer == "sgd":
         return 0
     return 1 if config.shared_statistics else config.num_workers
+
+
+# What a worker keeps of a rollout whose push has to wait for the lock.
+_WAITS, _LENGTH, _TERMINATED, _TRUNCATED, _CURSOR, _ROWS = 0, 1, 2, 3, 4, 5
+# What a worker counts: locks taken, looks at a lock that was taken, returns for want of it.
+LOCKS, LOOKS, BUSY = 0, 1, 2
+
+
+class Hand(NamedTuple):
+    """A rollout in hand: what stands between the two halves of a turn."""
+
+    whole: NDArray[np.int64]  # _WAITS, _LENGTH, _TERMINATED, _TRUNCATED, _CURSOR, _ROWS
+    real: NDArray[np.float64]  # total_reward, mean_entropy
+
+
+@kernel
+def advance(  # type: ignore[no-untyped-def]
+    world, settings, shared, statistics, me, scratch, log, hand, lock, words, journal,
+    shared_statistics, tally, max_updates, stop_at
+):  # fmt: skip
+    """Take one worker's turns among others: rollout → gradient → lock → push → sync → unlock.
+
+    The one place where kernels and lock meet. Comes back after a whole push, or with a rollout in
+    hand that the next call goes on with.
+
+    Returns
+    -------
+    int
+        DONE (so many updates), FINISHED (steps used up, or told to stop), PAUSED, DIVERGED,
+        NEEDS_UNIFORMS, LOG_FULL, LOCK_BUSY.
+    """
+    worker = me.counters[0, tables.WORKER]
+    done = 0
+    while done < max_updates:
+        if hand.whole[_WAITS] == 0:
+            if load(words, STOP) != 0:
+                return FINISHED
+            if load(words, PAUSE) != 0:
+                return PAUSED
+            if log.filled[1] - load(log.drained, 1) >= tables.LOG_ROWS:
+                return LOG_FULL
+            most = 1 + 2 * settings.rollout_length[worker]
+            if me.counters[0, tables.CURSOR] + most > me.uniforms.shape[1]:
+                return NEEDS_UNIFORMS
+            length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy = (
+                tables.prepare(world, settings, me, 0, scratch)
+            )
+            hand.whole[_WAITS] = 1
+            hand.whole[_LENGTH] = length
+            hand.whole[_TERMINATED] = terminated
+            hand.whole[_TRUNCATED] = truncated
+            hand.whole[_CURSOR] = cursor
+            hand.whole[_ROWS] = num_rows
+            hand.real[0] = total_reward
+            hand.real[1] = mean_entropy
+        length = hand.whole[_LENGTH]
+        terminated = hand.whole[_TERMINATED] != 0
+        truncated = hand.whole[_TRUNCATED] != 0
+        num_rows = hand.whole[_ROWS]
+        mean_entropy = hand.real[1]
+        if not settings.hogwild:
+            taken, looks = acquire(lock, worker, SPINS)
+            tally[LOOKS] += looks
+            if not taken:
+                tally[BUSY] += 1
+                return LOCK_BUSY
+            tally[LOCKS] += 1
+        if load(words, STOP) != 0 or load(shared.counters, tables.STEPS) >= stop_at:
+            if not settings.hogwild:
+                release(lock)
+            hand.whole[_WAITS] = 0  # a rollout in flight at the end is thrown away
+            return FINISHED
+        if settings.global_critic:
+            num_rows, mean_entropy = tables.evaluate(
+                settings, worker, shared.V, length, terminated, scratch
+            )
+        if not settings.hogwild:
+            arm(journal, shared, shared_statistics, scratch.gradient, num_rows)
+        finite = tables.push(
+            settings, shared, statistics, me, 0, scratch, length, num_rows, mean_entropy, log
+        )
+        tables.sync(settings, shared, me, 0)
+        tables.walk_on(
+            shared, me, 0, scratch, length, terminated, truncated, hand.whole[_CURSOR],
+            hand.real[0], log,
+        )  # fmt: skip
+        if not finite:
+            exchange(words, STOP, 1)  # nobody pushes after a push that diverged
+        if not settings.hogwild:
+            disarm(journal)
+            release(lock)
+        hand.whole[_WAITS] = 0
+        done += 1
+        if not finite:
+            return DIVERGED
+    return DONE
+
+
+class TableWorker:
+    """One worker on tables, in a process of its own (Section 2.2).
+
+    Parameters
+    ----------
+    job : TableJob
+    worker : int
+        Its id.
+    lock : multiprocessing lock, or None where the compiled one is used
+    """
+
+    def __init__(self, job: TableJob, worker: int, lock: Any):
+        config, world = job.config, job.world
+        self._block = SharedBlock(block_layout(world, config), job.block_name)
+        self._shared = self._block.shared()
+        self._shared_statistics = self._block.statistics()
+        self._statistics = self._shared_statistics
+        if not config.shared_statistics:
+            owners = 1 if config.optimizer == "rmsprop" else 0
+            self._statistics = tables.make_statistics(owners, world.num_states, world.num_actions)
+        longest = max(config.per_worker("rollout_length"))
+        self._local = tables.make_local(
+            [worker], job.theta, job.V, max(_UNIFORMS_AHEAD, 4 * longest)
+        )
+        if job.states is not None:
+            tables.restore_local(job.states[worker], self._shared, self._statistics, self._local)
+        used = int(self._local.counters[0, tables.UNIFORMS_USED])
+        self._stream = UniformStream(worker_seeds(job.seed, config.num_workers)[worker], used)
+        self._world = tables.world_arrays(world, config)
+        self._settings = tables.make_settings(config, job.total_steps)
+        self._scratch = tables.make_scratch(config, world)
+        self._log = self._block.log(worker)
+        self._hand = Hand(np.zeros(6, dtype=np.int64), np.zeros(2))
+        self._words = self._block.array("words")
+        self._lock = self._words if lock is None else OwnedLock(lock, self._words)
+        self._journal = self._block.journal()
+        self.tally = np.zeros(3, dtype=np.int64)
+        self._stop_at = job.stop_at
+        check_sharing(
+            self._block,
+            shared=[*self._shared, *self._shared_statistics, *self._log, *self._journal],
+            local=[
+                *self._local,
+                *(() if config.shared_statistics else self._statistics),
+                *self._scratch.rollout,
+                *self._scratch.gradient,
+            ],
+        )
+
+    def advance(self, max_updates: int) -> int:
+        """Take up to so many turns; return why it came back (see the compiled `advance`)."""
+        why = NEEDS_UNIFORMS
+        while why == NEEDS_UNIFORMS:
+            why = advance(
+                self._world, self._settings, self._shared, self._statistics, self._local,
+                self._scratch, self._log, self._hand, self._lock, self._words, self._journal,
+                self._shared_statistics, self.tally, max_updates, self._stop_at,
+            )  # fmt: skip
+            if (
+                why == NEEDS_UNIFORMS
+            ):  # only between two turns, so no rollout in hand counts on them
+                refill(self._local, 0, self._stream)
+        return int(why)
+
+    def signal(self, word: int) -> int:
+        """Return one of the words by which the parent talks: GO, PAUSE or STOP."""
+        return read(self._words, word)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the worker's own memory: what a later run needs to go on from here."""
+        return tables.snapshot_local(
+            self._local, None if self._statistics is self._shared_statistics else self._statistics
+        )
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """All that a worker process is told at its start."""
+
+    world: TableWorld
+    config: A3CConfig
+    total_steps: int
+    stop_at: int
+    seed: Seed
+    theta: NDArray[np.float64]
+    V: NDArray[np.float64]
+    states: Sequence[Mapping[str, NDArray[Any]]] | None
+    block_name: str
+
+    def worker(self, worker: int, lock: Any) -> TableWorker:
+        """Make the worker of this id, in its own process."""
+        return TableWorker(self, worker, lock)
+
+
+class OwnedLock:
+    """Multiprocessing's lock, with its owner written where the parent sees it."""
+
+    def __init__(self, lock: Any, words: NDArray[np.int64]):
+        self._lock = lock
+        self.owner = words[LOCK : LOCK + 1]
+        self.release = lock.release
+
+    def acquire(self, timeout: float) -> bool:
+        """Take the lock, waiting at most so many seconds."""
+        return bool(self._lock.acquire(timeout=timeout))

@@ -1,0 +1,87 @@
+# The whole project in two commands: `make book` and `make test`. Both set themselves up.
+#
+# Needs git, make and Python >= 3.11. Without make: see the README, the commands are few.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+VENV ?= .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+PYTEST := $(PY) -m pytest
+NOTEBOOKS = $(wildcard book/*.ipynb)
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
+	test-outputs test-site format figures notebooks lock lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv and install everything in it (the others do this themselves)
+
+# Again only when the requirements have changed.
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
+	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@touch $@
+
+book: $(READY) ## build the book into _build/html
+	$(PY) book/tools/build.py
+
+test: ## run every check
+	@$(MAKE) --no-print-directory test-lint test-types test-words test-docs
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-notebooks test-outputs
+	@$(MAKE) --no-print-directory test-site
+	@echo "All checks passed."
+
+lint: test-lint test-types test-words test-docs ## the checks that take seconds
+
+test-lint: $(READY) ## style (ruff), notebooks too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test-types: $(READY) ## types (mypy)
+	$(BIN)/mypy
+
+test-words: $(READY) ## spelling (codespell)
+	git ls-files --cached --others --exclude-standard | xargs $(BIN)/codespell
+
+test-docs: $(READY) ## every public name has a docstring (interrogate)
+	$(BIN)/interrogate --quiet a3c_tut
+
+test-unit: $(READY) ## the package, with the examples in its docstrings
+	$(PYTEST) -n 2 --doctest-modules a3c_tut tests --ignore tests/test_site.py --ignore tests/test_notebooks.py
+
+test-notebooks: $(READY) ## notebooks: hygiene, and every picture comes out as it is stored
+	$(PYTEST) -n 2 tests/test_notebooks.py
+
+test-outputs: $(READY) ## notebooks: every other stored output still comes out (nbval, strict)
+	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }
+	$(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
+		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
+
+test-site: book ## the built book, in a browser
+	$(PYTEST) -n 2 tests/test_site.py
+
+format: $(READY) ## format the code as `make lint` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: $(READY) ## run all notebooks again and store their outputs
+	$(PY) book/tools/refresh_notebooks.py
+
+figures: $(READY) ## draw Figures 1 and 2 into figures/
+	$(PY) -m a3c_tut.gen_a3c_figures --out figures
+
+# One lock for all supported systems and Python versions ("fewest": the same versions on all).
+lock: $(READY) ## write requirements.txt anew from pyproject.toml
+	$(PY) -m pip install --disable-pip-version-check --quiet uv
+	$(PY) book/tools/lock.py
+
+clean: ## remove what was built; the environment stays (rm -r .venv removes that too)
+	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

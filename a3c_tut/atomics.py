@@ -1,0 +1,144 @@
+"""Atomic operations on integers in shared memory, and the lock that is made of them.
+
+Compiled, they are the processor's own. Where Numba is missing, the plain ones stand in, which only
+one process at a time may use; a lock between processes is then multiprocessing's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from a3c_tut.kernels import kernel, numba
+
+#: Looks at a taken lock before giving the processor away. A push takes well under a microsecond.
+SPINS = 500
+
+if numba is not None and not numba.config.DISABLE_JIT:
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type = signature.args[0]
+        array = context.make_array(array_type)(context, builder, arguments[0])
+        return cgutils.get_item_pointer(context, builder, array_type, array, [arguments[1]])
+
+    @intrinsic
+    def fetch_add(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+        """Add to `array[index]`; return what was there before."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            pointer = _pointer(context, builder, signature, arguments)
+            return builder.atomic_rmw("add", pointer, arguments[2], "seq_cst")
+
+        return types.int64(array, types.intp, types.int64), generate
+
+    @intrinsic
+    def exchange(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+        """Write `array[index]`; nothing moves across it. Return what was there before."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            pointer = _pointer(context, builder, signature, arguments)
+            return builder.atomic_rmw("xchg", pointer, arguments[2], "seq_cst")
+
+        return types.int64(array, types.intp, types.int64), generate
+
+    @intrinsic
+    def compare_and_swap(typing_context, array, index, old, new):  # type: ignore[no-untyped-def]
+        """Write `new` if `array[index]` is `old`; return whether it was."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            pointer = _pointer(context, builder, signature, arguments)
+            swapped = builder.cmpxchg(pointer, arguments[2], arguments[3], "seq_cst", "monotonic")
+            return builder.extract_value(swapped, 1)
+
+        return types.boolean(array, types.intp, types.int64, types.int64), generate
+
+    @intrinsic
+    def load(typing_context, array, index):  # type: ignore[no-untyped-def]
+        """Read `array[index]`; what is read later was written no earlier."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            pointer = _pointer(context, builder, signature, arguments)
+            return builder.load_atomic(pointer, "acquire", 8)
+
+        return types.int64(array, types.intp), generate
+
+    @intrinsic
+    def store(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+        """Write `array[index]`; what was written before is seen before."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            pointer = _pointer(context, builder, signature, arguments)
+            builder.store_atomic(arguments[2], pointer, "release", 8)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, types.int64), generate
+
+    @kernel
+    def acquire(lock, worker, spins):  # type: ignore[no-untyped-def]
+        """Take the lock for a worker: `lock[0]` becomes its id + 1.
+
+        Returns
+        -------
+        taken, looks : bool, int
+            False after so many looks at a lock that stayed taken.
+        """
+        for look in range(spins):
+            if load(lock, 0) == 0 and compare_and_swap(lock, 0, 0, worker + 1):
+                return True, look
+        return False, spins
+
+    @kernel
+    def release(lock):  # type: ignore[no-untyped-def]
+        """Give the lock back."""
+        store(lock, 0, 0)
+
+    @kernel
+    def read(array, index):  # type: ignore[no-untyped-def]
+        """Read a number that another process writes (for callers that are not compiled)."""
+        return load(array, index)
+
+    @kernel
+    def store_word(array, index, value):  # type: ignore[no-untyped-def]
+        """Write a number that another process reads (for callers that are not compiled)."""
+        exchange(array, index, value)
+
+else:
+
+    def fetch_add(array: Any, index: int, value: int) -> int:  # type: ignore[misc]
+        """Add to `array[index]`; return what was there before."""
+        old = int(array[index])
+        array[index] = old + value
+        return old
+
+    def exchange(array: Any, index: int, value: int) -> int:  # type: ignore[misc]
+        """Write `array[index]`; return what was there before."""
+        old = int(array[index])
+        array[index] = value
+        return old
+
+    def load(array: Any, index: int) -> int:  # type: ignore[misc]
+        """Read `array[index]`."""
+        return int(array[index])
+
+    def store(array: Any, index: int, value: int) -> None:  # type: ignore[misc]
+        """Write `array[index]`."""
+        array[index] = value
+
+    def acquire(lock: Any, worker: int, spins: int) -> tuple[bool, int]:
+        """Take the lock for a worker, waiting a little."""
+        taken = lock.acquire(timeout=0.01)
+        if taken:
+            lock.owner[0] = worker + 1
+        return taken, 0 if taken else spins
+
+    def release(lock: Any) -> None:
+        """Give the lock back."""
+        lock.owner[0] = 0
+        lock.release()
+
+    read, store_word = load, store  # type: ignore[assignment]
+
+#: Whether the operations above are the processor's own.
+COMPILED = numba is not None and not numba.config.DISABLE_JIT

@@ -1,0 +1,231 @@
+"""What a run leaves behind, and the file that it fits in."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib.recfunctions import repack_fields
+from numpy.typing import ArrayLike, NDArray
+
+from a3c_tut.config import A3CConfig
+from a3c_tut.files import written_whole
+from a3c_tut.kernels import make_rollout, softmax
+from a3c_tut.tables import EPISODE_DTYPE, STEPS, UPDATE_DTYPE
+from a3c_tut.worker import Seed
+from a3c_tut.worlds import TableWorld
+
+#: Raised when the meaning of a saved file changes.
+FILE_VERSION = 1
+#: The arrays of a world, as a file names them.
+WORLD_ARRAYS = ("next_state", "probability", "reward", "terminated", "start")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What was asked for, what came out, and all that is needed to repeat it or to go on.
+
+    Attributes
+    ----------
+    world, config, seed, total_steps : what was asked for
+    runner : str
+        Who ran it.
+    episodes : structured array
+        A row per finished episode: worker, total_return (in the world's units), length, step (the
+        shared step counter after the push that brought it), truncated.
+    updates : structured array
+        A row per update, in push order: worker, step, staleness (pushes since the worker's last
+        sync), grad_norm (before clipping), entropy (mean over the rollout, nats), learning_rate
+        (the actor's, after annealing).
+    state : mapping of arrays
+        Shared tables, optimizer statistics, every worker's own memory, at the end of the run.
+    failures : tuple of dict
+        The workers that raised or died in a run that went on without them: worker, update, reason,
+        inside_lock.
+    initial : mapping of arrays
+        The tables that all workers started from, "theta" and "values", in the world's units.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> result = train(cliff_world(), total_steps=1_000)
+    >>> result.theta.shape, result.values.shape, result.schedule[:4].tolist()
+    ((48, 4), (48,), [0, 1, 2, 0])
+    """
+
+    world: TableWorld
+    config: A3CConfig
+    seed: Seed
+    total_steps: int
+    runner: str
+    episodes: NDArray[Any]
+    updates: NDArray[Any]
+    state: Mapping[str, NDArray[Any]] = field(repr=False)
+    initial: Mapping[str, NDArray[Any]] = field(repr=False)
+    failures: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """The shared logits θ, (S, A)."""
+        return self.state["theta"]
+
+    @property
+    def policy(self) -> NDArray[np.float64]:
+        """The shared policy π(a|s), (S, A)."""
+        return softmax_table(self.theta)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The shared state values, (S,), in the world's own units."""
+        return self.state["V"] / self.config.reward_scale
+
+    @property
+    def schedule(self) -> NDArray[np.int64]:
+        """The worker ids in push order, (U,): all the nondeterminism there was."""
+        return self.updates["worker"].astype(np.int64)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps pushed, by all workers."""
+        return int(self.state["counters"][STEPS])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to one file, all of it or nothing.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from a3c_tut import cliff_world, train
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "run.npz"
+        ...     train(cliff_world(), total_steps=500).save(path)
+        ...     TrainingResult.load(path).steps >= 500
+        True
+        """
+        world = self.world
+        about = {
+            "format": "a3c_tut.TrainingResult",
+            "version": FILE_VERSION,
+            "config": self.config.as_dict(),
+            "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
+            "total_steps": self.total_steps,
+            "runner": self.runner,
+            "failures": self.failures,
+            "world": {
+                "max_episode_steps": world.max_episode_steps,
+                "name": world.name,
+                "action_names": world.action_names,
+                "grid_shape": world.grid_shape,
+                "marks": sorted(world.marks.items()),
+            },
+        }
+        arrays = {
+            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+            # Without the gaps between their fields, which hold whatever memory held before: equal
+            # runs are equal files.
+            "episodes": repack_fields(self.episodes),
+            "updates": repack_fields(self.updates),
+            **{f"world.{name}": getattr(world, name) for name in WORLD_ARRAYS},
+            **{f"state.{name}": array for name, array in self.state.items()},
+            **{f"initial.{name}": array for name, array in self.initial.items()},
+        }
+        with written_whole(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrainingResult:
+        """Read a result that `save` wrote; nothing in the file is executed.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is damaged, is something else, or comes from a newer version.
+        """
+        with open(path, "rb") as opened:
+            try:
+                with np.load(opened, allow_pickle=False) as file:
+                    arrays = {name: file[name] for name in file.files}
+                about = json.loads(bytes(arrays["about"]))
+                version = int(about["version"])
+                if about["format"] != "a3c_tut.TrainingResult":
+                    raise KeyError("format")
+            except Exception as e:  # zipfile, zlib and NumPy have many names for damage
+                raise ValueError(
+                    f"{os.fspath(path)!r} is damaged or no saved TrainingResult"
+                ) from e
+        if version > FILE_VERSION:
+            raise ValueError(
+                f"{os.fspath(path)!r} has file version {version}; allowed: up to "
+                f"{FILE_VERSION}; update a3c_tut"
+            )
+        try:
+            return cls._from_file(about, arrays)
+        except (ValueError, KeyError, TypeError) as e:
+            raise ValueError(f"{os.fspath(path)!r} is damaged: {e}") from e
+
+    @classmethod
+    def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
+        grid = about["world"]["grid_shape"]
+        seed = about["seed"]
+        return cls(
+            world=TableWorld(
+                **{name: arrays[f"world.{name}"] for name in WORLD_ARRAYS},
+                max_episode_steps=about["world"]["max_episode_steps"],
+                name=about["world"]["name"],
+                action_names=tuple(about["world"]["action_names"]),
+                grid_shape=None if grid is None else (grid[0], grid[1]),
+                marks=dict(about["world"]["marks"]),
+            ),
+            config=A3CConfig(**about["config"]),
+            seed=seed if isinstance(seed, int) else tuple(seed),
+            total_steps=about["total_steps"],
+            runner=about["runner"],
+            episodes=arrays["episodes"].astype(EPISODE_DTYPE),
+            updates=arrays["updates"].astype(UPDATE_DTYPE),
+            state=_named(arrays, "state."),
+            initial=_named(arrays, "initial."),
+            failures=tuple(about["failures"]),
+        )
+
+
+def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def softmax_table(theta: ArrayLike) -> NDArray[np.float64]:
+    """Return π(a|s) for a table of logits.
+
+    Parameters
+    ----------
+    theta : (S, A)
+
+    Returns
+    -------
+    (S, A)
+        Rows sum to 1.
+
+    Examples
+    --------
+    >>> softmax_table([[0.0, 0.0]]).tolist()
+    [[0.5, 0.5]]
+    """
+    logits = np.ascontiguousarray(theta, dtype=np.float64)
+    rows = make_rollout(len(logits), logits.shape[1])
+    for state in range(len(logits)):
+        softmax(logits, state, rows.policies, rows.log_policies, state)
+    return rows.policies

@@ -1,0 +1,333 @@
+"""The process runner: a worker, a process; started, watched and stopped from here (Section 2.2).
+
+It knows nothing of tables or networks. The rules it keeps: nobody begins before all are up; a
+worker that dies is noticed at once, in whatever state; nothing is left behind, neither a process
+nor shared memory, however the run ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.process
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from a3c_tut.atomics import COMPILED
+from a3c_tut.errors import WorkerError
+from a3c_tut.signals import DIVERGED, FINISHED, GO, LOCK_BUSY, LOG_FULL, PAUSE, PAUSED, STOP
+
+START_METHODS = ("spawn", "forkserver", "fork")
+
+#: Seconds between two looks at the logs. A log holds some milliseconds of the fastest worker.
+_POLL = 0.003
+#: Seconds that a worker which was told to stop has to do so before it is ended.
+_PATIENCE = 2.0
+#: Updates per compiled call: long enough to be cheap, short enough to answer.
+_UPDATES_PER_CALL = 4096
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class Team(Protocol):
+    """What the runner needs of the parent's side."""
+
+    job: Any
+    num_workers: int
+
+    @property
+    def steps(self) -> int:
+        """Environment steps pushed so far."""
+
+    @property
+    def num_updates(self) -> int:
+        """Pushes so far."""
+
+    def go(self) -> None:
+        """Let the workers begin."""
+
+    def stop(self) -> None:
+        """Tell the workers to stop."""
+
+    def pause(self, paused: bool) -> None:
+        """Tell the workers to stand still after a whole push, or to go on."""
+
+    def drain(self) -> None:
+        """Take the rows that the workers have logged."""
+
+    def bury(self, worker: int, lock: Any) -> bool:
+        """Undo what a dead worker left half done; return whether it died in its push."""
+
+
+@dataclass
+class Outcome:
+    """How a run in processes ended."""
+
+    diverged: bool = False
+    states: dict[int, Any] = field(default_factory=dict)
+    tallies: dict[int, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Checkpoints:
+    """When to stand still on the way, and what to do then."""
+
+    every: int
+    save: Callable[[dict[int, Any]], object]
+
+
+def check_main() -> None:
+    """Say what is wrong where a script starts workers while it is being imported by one."""
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "runner='processes' was started while a worker imported your script; put the call "
+            "under `if __name__ == '__main__':`"
+        )
+
+
+def warn_if_crowded(num_workers: int) -> None:
+    """Say it once where there are more workers than cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if cores is not None and num_workers > cores:
+        warnings.warn(
+            f"num_workers is {num_workers} on {cores} cores: workers take turns on them",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def run(
+    team: Team,
+    *,
+    start_method: str,
+    on_worker_failure: str,
+    on_progress: Callable[[int], object],
+    failures: list[WorkerError],
+    checkpoints: Checkpoints | None = None,
+) -> Outcome:
+    """Start the workers, let them run to the end, and clean up after them.
+
+    Parameters
+    ----------
+    team : the parent's side of the workers
+    start_method : "spawn", "forkserver" or "fork"
+    on_worker_failure : "raise" or "continue"
+        What to do when a worker raises or dies: stop, or let the others finish.
+    on_progress : called with the steps pushed so far, every few milliseconds
+    failures : list, to which the workers that failed are added
+    checkpoints : optional
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    WorkerError
+        With the worker's own traceback where it had time for one.
+    """
+    context: Any = multiprocessing.get_context(start_method)
+    watch = _Watch(team, context, on_worker_failure, failures)
+    try:
+        watch.start()
+        watch.until_ready()
+        team.go()
+        next_checkpoint = team.steps + checkpoints.every if checkpoints else None
+        while watch.running:
+            watch.listen(_POLL)
+            team.drain()
+            on_progress(team.steps)
+            if next_checkpoint is not None and checkpoints and team.steps >= next_checkpoint:
+                states = watch.stand_still()
+                if states is not None:
+                    checkpoints.save(states)
+                    next_checkpoint = team.steps + checkpoints.every
+                team.pause(False)
+        team.drain()
+        return watch.outcome
+    finally:
+        watch.end()
+
+
+class _Watch:
+    """The processes of a run: who lives, who has said what."""
+
+    def __init__(
+        self, team: Team, context: Any, on_worker_failure: str, failures: list[WorkerError]
+    ):
+        self._team, self._context, self._failures = team, context, failures
+        self._goes_on = on_worker_failure == "continue"
+        self._lock = None if COMPILED else context.Lock()
+        self._processes: dict[int, Any] = {}
+        self._pipes: dict[int, Any] = {}
+        self._ready: set[int] = set()
+        self._paused: dict[int, Any] = {}
+        self.running: set[int] = set()
+        self.outcome = Outcome()
+
+    def start(self) -> None:
+        """Start one process per worker."""
+        if COMPILED:
+            # Compile here, once: the workers find the code on disk.
+            self._team.job.worker(0, None).advance(0)
+        with _one_math_thread():
+            for worker in range(self._team.num_workers):
+                ours, theirs = self._context.Pipe()
+                process = self._context.Process(
+                    target=work,
+                    args=(self._team.job, worker, self._lock, theirs),
+                    name=f"a3c worker {worker}",
+                    daemon=True,
+                )
+                process.start()
+                theirs.close()
+                self._processes[worker], self._pipes[worker] = process, ours
+                self.running.add(worker)
+
+    def until_ready(self) -> None:
+        """Wait until every worker has built its memory and loaded its code."""
+        while len(self._ready) < len(self.running):
+            self.listen(None)
+
+    def listen(self, timeout: float | None) -> None:
+        """Hear what workers say, and notice who has died."""
+        ears: dict[Any, int] = {}
+        for worker in self.running:
+            ears[self._pipes[worker]] = worker
+            ears[self._processes[worker].sentinel] = worker
+        heard = multiprocessing.connection.wait(list(ears), timeout)
+        for worker in sorted({ears[ear] for ear in heard}):
+            self._hear(worker)
+
+    def _hear(self, worker: int) -> None:
+        pipe, process = self._pipes[worker], self._processes[worker]
+        dead = not process.is_alive()  # before reading: what it said last is in the pipe then
+        try:
+            while worker in self.running and pipe.poll():
+                self._take(worker, *pipe.recv())
+        except (EOFError, ConnectionError):
+            process.join(_PATIENCE)
+            dead = True
+        if dead and worker in self.running:
+            process.join()
+            code = process.exitcode
+            reason = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            if worker not in self._ready:
+                reason += (
+                    " before it was ready (in a script, the call belongs under "
+                    "`if __name__ == '__main__':`)"
+                )
+            self._fail(worker, reason)
+
+    def _take(self, worker: int, kind: str, content: Any) -> None:
+        if kind == "ready":
+            self._ready.add(worker)
+        elif kind == "paused":
+            self._paused[worker] = content
+        elif kind == "error":
+            self._fail(worker, f"raised\n\n{content}\n")
+        else:
+            self.outcome.states[worker], self.outcome.tallies[worker] = content
+            self.outcome.diverged |= kind == "diverged"
+            self.running.discard(worker)
+
+    def _fail(self, worker: int, reason: str) -> None:
+        self.running.discard(worker)
+        if "raised" in reason:
+            self._processes[worker].join(_PATIENCE)
+        inside = self._team.bury(worker, self._lock)
+        error = WorkerError(worker, self._team.num_updates, reason, inside)
+        self._failures.append(error)
+        nobody = not self.running and not self.outcome.states
+        if not self._goes_on or worker not in self._ready or nobody:
+            raise error
+
+    def stand_still(self) -> dict[int, Any] | None:
+        """Bring every worker to rest after a whole push; return what they hold.
+
+        None if a worker has come to the end of the run meanwhile.
+        """
+        self._paused.clear()
+        self._team.pause(True)
+        while self.running and len(self._paused.keys() & self.running) < len(self.running):
+            self.listen(_POLL)
+            self._team.drain()
+        self._team.drain()
+        return None if self.outcome.states else dict(self._paused)
+
+    def end(self) -> None:
+        """End what still runs, and leave nothing behind."""
+        self._team.stop()
+        deadline = time.monotonic() + _PATIENCE
+        for worker, process in self._processes.items():
+            pipe = self._pipes[worker]
+            while process.is_alive() and time.monotonic() < deadline:
+                # A worker may wait for somebody to read what it says.
+                try:
+                    if pipe.poll(0.01):
+                        pipe.recv()
+                except (EOFError, ConnectionError):
+                    process.join(0.01)
+            if process.is_alive():
+                process.kill()
+            process.join()
+            process.close()
+            pipe.close()
+
+
+def work(job: Any, worker: int, lock: Any, pipe: Any) -> None:
+    """Be one worker process: report, wait for the start, advance until told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        own = job.worker(worker, lock)
+        own.advance(0)  # load the compiled code now
+        pipe.send(("ready", None))
+        while not own.signal(GO) and not own.signal(STOP):
+            time.sleep(0.0002)
+        why = own.advance(_UPDATES_PER_CALL)
+        while why not in (FINISHED, DIVERGED):
+            if why == LOCK_BUSY:
+                time.sleep(0.0)  # somebody else needs the processor to give the lock back
+            elif why == LOG_FULL:
+                time.sleep(0.001)
+            elif why == PAUSED:
+                pipe.send(("paused", own.state()))
+                while own.signal(PAUSE) and not own.signal(STOP):
+                    time.sleep(0.0005)
+            why = own.advance(_UPDATES_PER_CALL)
+        pipe.send(("diverged" if why == DIVERGED else "done", (own.state(), own.tally)))
+    except BaseException:
+        pipe.send(("error", traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _one_math_thread() -> Iterator[None]:
+    """Let child processes use one thread each for their maths, unless the user said otherwise."""
+    missing = [name for name in _THREAD_VARIABLES if name not in os.environ]
+    os.environ.update(dict.fromkeys(missing, "1"))
+    try:
+        yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)

@@ -1,0 +1,230 @@
+"""The block of memory that all worker processes share, and what must not be in it (Section 2.2).
+
+Shared: parameters, optimizer statistics (if they are), step and update counters, the lock, a log
+per worker (all logs together, in the order of the update numbers, are the schedule), a journal of
+the push under way. Local: everything else, above all a worker's copy of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut import tables
+from a3c_tut.atomics import exchange
+from a3c_tut.config import A3CConfig
+from a3c_tut.kernels import kernel
+from a3c_tut.signals import NUM_WORDS
+from a3c_tut.worlds import TableWorld
+
+_LINE = 64  # bytes of a cache line: what different workers write should not share one
+
+Layout = dict[str, tuple[Any, tuple[int, ...]]]
+
+
+class Journal(NamedTuple):
+    """What a push is about to overwrite, so that it can be undone if its worker dies in it."""
+
+    armed: NDArray[np.int64]  # (1,): 0, or the number of rows + 1
+    rows: NDArray[np.int64]  # (n,)
+    theta: NDArray[np.float64]  # (n, A)
+    V: NDArray[np.float64]  # (n,)
+    square_theta: NDArray[np.float64]  # (n, A)
+    square_V: NDArray[np.float64]  # (n,)
+    last_update: NDArray[np.int64]  # (n,)
+    counters: NDArray[np.int64]  # (3,)
+    statistics_updates: NDArray[np.int64]  # (1,)
+
+
+def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
+    """Return name, type and shape of every shared array.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> block_layout(cliff_world(), A3CConfig())["theta"][1]
+    (48, 4)
+    """
+    states, actions = world.num_states, world.num_actions
+    owners = 1 if config.optimizer == "rmsprop" and config.shared_statistics else 0
+    ring = tables.ring_size(states)
+    n = max(config.per_worker("rollout_length"))
+    layout: Layout = {
+        "words": (np.int64, (NUM_WORDS,)),
+        "theta": (np.float64, (states, actions)),
+        "V": (np.float64, (states,)),
+        "counters": (np.int64, (3,)),
+        "touched": (np.int64, (ring,)),
+        "square_theta": (np.float64, (owners, states, actions)),
+        "square_V": (np.float64, (owners, states)),
+        "last_update": (np.int64, (owners, states)),
+        "statistics_updates": (np.int64, (owners,)),
+        "journal.armed": (np.int64, (1,)),
+        "journal.rows": (np.int64, (n,)),
+        "journal.theta": (np.float64, (n, actions)),
+        "journal.V": (np.float64, (n,)),
+        "journal.square_theta": (np.float64, (n, actions)),
+        "journal.square_V": (np.float64, (n,)),
+        "journal.last_update": (np.int64, (n,)),
+        "journal.counters": (np.int64, (3,)),
+        "journal.statistics_updates": (np.int64, (1,)),
+    }
+    for worker in range(config.num_workers):
+        for name, (dtype, shape) in tables.LOG_LAYOUT.items():
+            layout[f"log{worker}.{name}"] = (dtype, shape)
+    return layout
+
+
+@kernel
+def arm(journal, shared, statistics, gradient, num_rows):  # type: ignore[no-untyped-def]
+    """Note what a push is about to overwrite; from here on it can be undone."""
+    has_statistics = statistics.updates.shape[0] > 0
+    for row in range(num_rows):
+        state = gradient.rows[row]
+        journal.rows[row] = state
+        journal.V[row] = shared.V[state]
+        for b in range(shared.theta.shape[1]):
+            journal.theta[row, b] = shared.theta[state, b]
+        if has_statistics:
+            journal.last_update[row] = statistics.last_update[0, state]
+            journal.square_V[row] = statistics.square_V[0, state]
+            for b in range(shared.theta.shape[1]):
+                journal.square_theta[row, b] = statistics.square_theta[0, state, b]
+    for i in range(3):
+        journal.counters[i] = shared.counters[i]
+    if has_statistics:
+        journal.statistics_updates[0] = statistics.updates[0]
+    exchange(journal.armed, 0, num_rows + 1)
+
+
+@kernel
+def disarm(journal):  # type: ignore[no-untyped-def]
+    """Say that the push is whole; from here on it stands."""
+    exchange(journal.armed, 0, 0)
+
+
+def undo(journal: Journal, shared: tables.Shared, statistics: tables.Statistics) -> bool:
+    """Undo the push whose worker died in it; return whether there was one.
+
+    Examples
+    --------
+    See `tests/test_shared.py`: a push is cut off after each of its stores, and undone.
+    """
+    num_rows = int(journal.armed[0]) - 1
+    if num_rows < 0:
+        return False
+    rows = journal.rows[:num_rows]
+    shared.theta[rows], shared.V[rows] = journal.theta[:num_rows], journal.V[:num_rows]
+    shared.counters[:] = journal.counters
+    if statistics.updates.size:
+        statistics.square_theta[0, rows] = journal.square_theta[:num_rows]
+        statistics.square_V[0, rows] = journal.square_V[:num_rows]
+        statistics.last_update[0, rows] = journal.last_update[:num_rows]
+        statistics.updates[0] = journal.statistics_updates[0]
+    journal.armed[0] = 0
+    return True
+
+
+class SharedBlock:
+    """One piece of shared memory with named arrays in it.
+
+    Parameters
+    ----------
+    layout : mapping of name to (type, shape)
+    name : str, optional
+        Of a block that exists; default: make a new one, filled with zeros.
+
+    Examples
+    --------
+    >>> layout = {"counters": (np.int64, (3,))}
+    >>> block = SharedBlock(layout)
+    >>> other = SharedBlock(layout, block.name)
+    >>> block.array("counters")[1] = 7
+    >>> int(other.array("counters")[1])
+    7
+    >>> other.close(); block.close(); block.unlink()
+    """
+
+    def __init__(self, layout: Layout, name: str | None = None):
+        self._places: dict[str, tuple[int, Any, tuple[int, ...]]] = {}
+        size = 0
+        for key, (dtype, shape) in layout.items():
+            self._places[key] = (size, dtype, shape)
+            nbytes = int(np.dtype(dtype).itemsize * np.prod(shape))
+            size += -(-nbytes // _LINE) * _LINE
+        self._memory = SharedMemory(name=name, create=name is None, size=size)
+        self.name = self._memory.name
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return one of the arrays; drop it before `close`."""
+        offset, dtype, shape = self._places[name]
+        return np.ndarray(shape, dtype, buffer=self._memory.buf, offset=offset)
+
+    def shared(self) -> tables.Shared:
+        """Return the parameters and counters."""
+        return tables.Shared(*(self.array(name) for name in tables.Shared._fields))
+
+    def statistics(self) -> tables.Statistics:
+        """Return the optimizer's statistics; empty where they are not shared."""
+        return tables.Statistics(
+            self.array("square_theta"),
+            self.array("square_V"),
+            self.array("last_update"),
+            self.array("statistics_updates"),
+        )
+
+    def journal(self) -> Journal:
+        """Return the journal of the push under way."""
+        return Journal(*(self.array(f"journal.{name}") for name in Journal._fields))
+
+    def log(self, worker: int) -> tables.Log:
+        """Return a worker's log."""
+        return tables.Log(*(self.array(f"log{worker}.{name}") for name in tables.Log._fields))
+
+    def holds(self, array: NDArray[Any]) -> bool:
+        """Return whether an array lies in this block."""
+        whole: NDArray[np.uint8] = np.ndarray(
+            (self._memory.size,), np.uint8, buffer=self._memory.buf
+        )
+        return bool(np.may_share_memory(whole, array)) if array.size else True
+
+    def close(self) -> None:
+        """Let go of the memory in this process."""
+        self._memory.close()
+
+    def unlink(self) -> None:
+        """Give the memory back to the system, for all processes."""
+        self._memory.unlink()
+
+
+def check_sharing(
+    block: SharedBlock,
+    shared: Sequence[NDArray[Any]],
+    local: Sequence[NDArray[Any]],
+) -> None:
+    """Make sure that what must be shared is shared, and what must be local is not.
+
+    Raises
+    ------
+    AssertionError
+        When one is not where it belongs.
+
+    Examples
+    --------
+    >>> block = SharedBlock({"theta": (np.float64, (3,))})
+    >>> check_sharing(block, shared=[], local=[block.array("theta")])
+    Traceback (most recent call last):
+    ...
+    AssertionError: an array that must be local lies in the shared block
+    >>> block.close(); block.unlink()
+    """
+    for array in shared:
+        if not block.holds(array):
+            raise AssertionError("an array that must be shared does not lie in the shared block")
+    for array in local:
+        if array.size and block.holds(array):
+            raise AssertionError("an array that must be local lies in the shared block")

@@ -1,0 +1,52 @@
+"""Run the book's notebooks and store their outputs.
+
+    python book/tools/refresh_notebooks.py [NOTEBOOK ...]      (default: all)
+
+Running twice gives the same bytes: no timings, no versions, no state of widgets is kept.
+"""
+
+import sys
+from pathlib import Path
+
+import nbclient
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def execute(notebook, folder):
+    """Run all cells of `notebook` in `folder`, as a reader would who opens it there."""
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    return client.execute()
+
+
+def clean(notebook):
+    """Keep only the metadata that the book uses."""
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        kept = ("mystnb", "tags", "editable")
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in kept})
+    return notebook
+
+
+def refresh(path):
+    """Run one notebook and write it back."""
+    notebook = clean(nbformat.read(path, as_version=4))
+    nbformat.write(clean(execute(notebook, path.parent)), path)
+
+
+if __name__ == "__main__":
+    chosen = [Path(name).resolve() for name in sys.argv[1:]]
+    for notebook_path in chosen or sorted((ROOT / "book").glob("*.ipynb")):
+        print(notebook_path.name, flush=True)
+        refresh(notebook_path)

@@ -1,0 +1,360 @@
+"""The built book, as a reader meets it: in a browser, without a network.
+
+`make test` builds the book first; run alone, these tests build it when it is out of date.
+Chromium is looked for in A3C_CHROMIUM, then on the path. Where it is missing the browser tests
+are skipped, unless A3C_REQUIRE_BROWSER=1.
+"""
+
+import functools
+import http.server
+import importlib.util
+import os
+import re
+import shutil
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_tool(name):
+    """Import a script from book/tools, which is not a package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = load_tool("build")
+check_links = load_tool("check_links")
+
+
+def pages_in_reading_order():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    return [f"{entry['file']}.html" for entry in [{"file": toc["root"]}, *chapters]]
+
+
+PAGES = pages_in_reading_order()
+HELPERS = ["search.html", "genindex.html"]  # made by Sphinx, read by people all the same
+every_page = pytest.mark.parametrize("page", PAGES + HELPERS)
+every_chapter = pytest.mark.parametrize("page", PAGES)
+
+
+# --- The site as files ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Where the built site is; built now if it is out of date."""
+    if not build.is_fresh():
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            pytest.fail("the built book is out of date: run `make book` first")
+        assert build.build() == 0, "the book does not build without warnings"
+    return build.SITE
+
+
+@functools.cache
+def soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def article(site, page):
+    return soup(site / page).find("article")
+
+
+def numbered(site, label):
+    """All captions such as "Figure 1", in reading order, as (number, page, text)."""
+    return [
+        (int(number.get_text().split()[-1]), page, number.parent.get_text(" ", strip=True))
+        for page in PAGES
+        for number in article(site, page).select(".caption-number")
+        if number.get_text().startswith(label)
+    ]
+
+
+def test_pages_of_the_site_are_those_of_the_toc(site):
+    built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    built = {page for page in built if not page.startswith("_static/")}
+    assert built - {"index.html", "py-modindex.html"} == {*PAGES, *HELPERS}
+
+
+def test_links_and_anchors(site):
+    assert check_links.broken_links(site) == []
+
+
+def test_link_checker_sees_what_is_broken(tmp_path):
+    (tmp_path / "b.html").write_text('<p id="here">b</p>')
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here">fine</a><a href="https://example.org">not followed</a>'
+        '<a href="gone.html">1</a><a href="b.html#gone">2</a>'
+        '<img src="gone.png"><a href="/b.html">4</a>'
+    )
+    assert len(check_links.broken_links(tmp_path)) == 4
+
+
+def test_equations_are_numbered_through_the_book(site):
+    found = [tag.get_text() for p in PAGES for tag in article(site, p).select(".eqno")]
+    found = [re.search(r"\(\d+\)", text).group() for text in found]
+    assert len(found) >= 3
+    assert found == [f"({n})" for n in range(1, len(found) + 1)]
+
+
+def test_figures_1_and_2_are_the_only_figures(site):
+    figures = numbered(site, "Figure")
+    assert [(number, page) for number, page, _ in figures] == [
+        (1, "book/result.html"),
+        (2, "book/result.html"),
+    ], "other plots are experiments: their names start with exp-"
+    assert "A3C episode returns aggregated across asynchronous workers" in figures[0][2]
+    assert "Global policy probabilities after A3C training" in figures[1][2]
+
+
+def test_experiments_are_numbered_through_the_book(site):
+    numbers = [number for number, _, _ in numbered(site, "Experiment")]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_listing_1_is_in_python_practice(site):
+    first = numbered(site, "Listing")[0]
+    assert first[:2] == (1, "book/python_practice.html")
+
+
+def alt_problem(alt):
+    """Why this is no alt text for a plot, or None."""
+    if not alt or not alt.strip():
+        return "is missing"
+    if re.search(r"\.(png|svg|jpe?g|gif)$", alt.strip(), re.I) or re.fullmatch(r"\S*[/\\]\S*", alt):
+        return "is a file name"  # what Sphinx puts there when nobody wrote one
+    if len(alt) < 20 or " " not in alt.strip():
+        return "is not a sentence"
+    return None
+
+
+@every_chapter
+def test_every_picture_says_what_is_seen(site, page):
+    pictures = article(site, page).find_all("img")
+    problems = {img.get("src"): alt_problem(img.get("alt")) for img in pictures}
+    assert not {src: problem for src, problem in problems.items() if problem}
+
+
+@pytest.mark.parametrize("alt", [None, "", "../_images/3f2a.png", "plot.svg", "a plot", "a/b/c"])
+def test_a_file_name_is_no_alt_text(alt):
+    assert alt_problem(alt)
+
+
+# --- The site in a browser --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("A3C_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        reason = f"no Chromium: set A3C_CHROMIUM, or install one of {', '.join(names)}"
+        if os.environ.get("A3C_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    sync_api = pytest.importorskip("playwright.sync_api")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+    quiet += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(quiet))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def origin(site):
+    """Serve the site on this machine; return its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(chromium, origin):
+    """Return a function that opens a page; every request to another host is refused."""
+    contexts = []
+
+    def open_page(page, *, mode="light", width=1280, at=None):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.add_init_script(
+            f"try {{ localStorage.mode = '{mode}'; localStorage.theme = '{mode}' }} catch {{}}"
+        )
+        seen = SimpleNamespace(foreign=[], errors=[], bytes=0)
+        home = at or origin
+
+        def decide(route):
+            own = route.request.url.startswith((home, "data:", "blob:"))
+            if not own:
+                seen.foreign.append(route.request.url)
+            route.continue_() if own else route.abort()
+
+        def weigh(response):
+            # Scripts, styles and fonts are shared by all pages: fetched once.
+            if "/_static/" not in response.url and response.ok and home.startswith("http"):
+                seen.bytes += len(response.body())
+            if response.status >= 400:
+                seen.errors.append(f"{response.status} for {response.url}")
+
+        tab = context.new_page()
+        tab.route("**/*", decide)
+        tab.on("websocket", lambda socket: seen.foreign.append(socket.url))
+        tab.on("pageerror", lambda error: seen.errors.append(str(error)))
+        tab.on("console", lambda m: m.type == "error" and seen.errors.append(m.text))
+        tab.on("requestfinished", lambda request: weigh(request.response()))
+        tab.goto(f"{home}/{page}", wait_until="load")
+        tab.wait_for_load_state("networkidle")
+        tab.evaluate("() => window.MathJax?.startup?.promise")
+        return tab, seen
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+# Folded parts are read too: unfold them before looking.
+UNFOLD = """() => {
+  document.querySelectorAll('details').forEach(d => d.open = true);
+  document.querySelectorAll('.admonition.toggle-hidden').forEach(
+    d => d.querySelector('button.toggle-button')?.click());
+}"""
+
+# Elements of the text that stick out of the window, and that no ancestor lets the reader scroll to.
+CUT_OFF = """() => [...document.querySelectorAll('article *')].filter(element => {
+  if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+  if (element.closest('mjx-assistive-mml, .sd-tab-label, .visually-hidden')) return false;
+  for (let a = element.parentElement; a && a.tagName != 'ARTICLE'; a = a.parentElement)
+    if (['auto', 'scroll'].includes(getComputedStyle(a).overflowX)) return false;
+  return !['auto', 'scroll'].includes(getComputedStyle(element).overflowX);
+}).map(element => element.outerHTML.slice(0, 120))"""
+
+
+def typeset(tab):
+    """Formulas in the page, and those that MathJax gave a visible size without an error."""
+    return tab.evaluate("""() => {
+      const formulas = [...document.querySelectorAll('article .math')];
+      const good = formulas.filter(f => [...f.querySelectorAll('mjx-container')].some(c => {
+        const box = c.getBoundingClientRect(); return box.width > 3 && box.height > 3; }));
+      const raw = [...document.querySelectorAll('article p, article li, article td')].map(
+        p => p.innerText).filter(t => /\\$[^$]*\\$|\\\\\\(|\\\\\\[|\\\\frac|\\\\sum/.test(t));
+      const wrong = document.querySelectorAll('mjx-merror, [data-mjx-error]').length;
+      return [formulas.length, good.length, wrong, raw];
+    }""")
+
+
+@pytest.mark.browser
+@every_page
+def test_page_loads_alone(visit, page):
+    """No request to another host, no error, little weight, and the maths is typeset."""
+    tab, seen = visit(page)
+    assert seen.foreign == []
+    assert seen.errors == []
+    assert seen.bytes < 2_000_000
+    formulas, good, wrong, raw = typeset(tab)
+    assert (good, wrong, raw) == (formulas, 0, [])
+    not_shown = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+    assert tab.evaluate(not_shown) == []
+
+
+@pytest.mark.browser
+def test_some_page_has_formulas(visit):
+    """Otherwise the check of the maths above proves nothing."""
+    assert typeset(visit("book/python_practice.html")[0])[0] >= 3
+
+
+@pytest.mark.browser
+@every_chapter
+def test_page_opens_from_disk(visit, site, page):
+    tab, seen = visit(page, at=site.as_uri())
+    assert seen.foreign == []
+    assert seen.errors == []
+    formulas, good, wrong, _ = typeset(tab)
+    assert (good, wrong) == (formulas, 0)
+
+
+@pytest.mark.browser
+@every_page
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_page_is_accessible(visit, page, mode, width):
+    tab, _ = visit(page, mode=mode, width=width)
+    assert tab.evaluate("document.documentElement.dataset.theme") == mode
+    tab.evaluate(UNFOLD)
+    assert axe_violations(tab) == []
+
+
+@pytest.mark.browser
+def test_menu_and_search_are_accessible(visit):
+    """What opens over the page: the menu of pages on a phone, and the search box."""
+    tab, _ = visit(PAGES[0], width=390)
+    tab.locator("button.primary-toggle").first.click()
+    tab.wait_for_timeout(500)
+    assert axe_violations(tab) == []
+    tab, _ = visit(PAGES[0])
+    tab.keyboard.press("Control+k")
+    tab.wait_for_timeout(500)
+    assert axe_violations(tab) == []
+
+
+@pytest.mark.browser
+def test_search_finds_the_algorithm(visit):
+    tab, seen = visit("search.html?q=advantage")
+    tab.wait_for_selector("#search-results li a", timeout=10_000)
+    assert (seen.foreign, seen.errors) == ([], [])
+
+
+@pytest.mark.browser
+@every_page
+def test_page_fits_a_phone(visit, page):
+    tab, _ = visit(page, width=360)
+    tab.evaluate(UNFOLD)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert tab.evaluate(wide) <= 0
+    assert tab.evaluate(CUT_OFF) == []
+
+
+def axe_violations(tab):
+    """What axe-core objects to, short enough to read in a test's report."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"rules": {"label-content-name-mismatch": {"enabled": True}}}
+    violations = Axe().run(tab, options=options).response["violations"]
+    return [f"{v['id']}: {n['target']} {n['html'][:160]}" for v in violations for n in v["nodes"]]
+
+
+@pytest.mark.browser
+def test_browser_checks_see_faults(chromium, visit, site):
+    """A page with one fault of each kind: every check above must notice its own."""
+    fault = site / "_static" / "fault.html"
+    fault.write_text(
+        "<!doctype html><html><body><article><img src='gone.png'><p>$$x$$</p>"
+        "<div style='width:2000px'>wide</div><span class='math'>x</span></article>"
+        "<script src='https://example.org/x.js'></script><script>throw Error('planted')</script>"
+    )
+    try:
+        tab, seen = visit("_static/fault.html", width=360)
+        assert seen.foreign == ["https://example.org/x.js"]
+        assert any("planted" in error for error in seen.errors)
+        assert any("404" in error for error in seen.errors)
+        assert typeset(tab) == [1, 0, 0, ["$$x$$"]]
+        assert tab.evaluate(CUT_OFF)
+        assert any(v.startswith("image-alt") for v in axe_violations(tab))
+    finally:
+        fault.unlink()
