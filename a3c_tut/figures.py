@@ -29,7 +29,7 @@ WORKER_COLORS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILION)
 WORKER_MARKERS = ("o", "s", "^", "D", "v", "P")
 _OUTCOME_COLORS = (BLUE, SKY, ORANGE, PURPLE, YELLOW, VERMILION, GREEN)
 _OUTCOME_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
-_CURVES = ((BLACK, "o"), (BLUE, "s"), (VERMILION, "^"), (GREEN, "D"), (PURPLE, "v"))
+_CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -320,7 +320,8 @@ def plot_outcomes(
     ----------
     outcomes : mapping of a variant's name to its outcomes, one per seed
     references : mapping of name to return
-        Dashed lines in the right panel; `reference_returns` of the world.
+        Dashed lines in the right panel, such as `reference_returns` of the world. Their returns
+        have a colour in the left one even where no seed has them, so that pictures compare.
 
     Returns
     -------
@@ -331,14 +332,14 @@ def plot_outcomes(
     >>> from a3c_tut.experiments import Outcome
     >>> ended = {"default": [Outcome(-17.0, -17.2), Outcome(-15.0, -15.4)]}
     >>> [len(axes.containers) for axes in plot_outcomes(ended, {"optimum": -13.0}).axes]
-    [2, 1]
+    [3, 1]
     """
     figure = new_figure(8.0, 1.5 + 0.36 * len(outcomes))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
     names, rows = list(outcomes), np.arange(len(outcomes))
     greedy = [np.array([run.greedy for run in outcomes[name]]) for name in names]
     done = np.zeros(len(names))
-    kinds = sorted(set(np.concatenate(greedy).tolist()), reverse=True)
+    kinds = sorted({*np.concatenate(greedy).tolist(), *references.values()}, reverse=True)
     for kind, color, hatch in zip(kinds, _OUTCOME_COLORS, _OUTCOME_HATCHES, strict=False):
         count = np.array([(returns == kind).sum() for returns in greedy])
         label = f"{kind:g}".replace("-", "−") if np.isfinite(kind) else "never arrives"
@@ -427,7 +428,8 @@ def plot_curves(
     axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}".replace("-", "−"))
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.legend(fontsize=8, framealpha=0.95)
+    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+                ncols=min(4, len(axes.get_legend_handles_labels()[1])))  # fmt: skip
     return figure
 
 

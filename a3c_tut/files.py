@@ -34,13 +34,14 @@ class written_whole:  # noqa: N801  (reads like a function)
         return self._temporary
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
+        try:
+            if kind is None:
+                mask = os.umask(0)
+                os.umask(mask)
+                self._temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than an ordinary open
+                os.replace(self._temporary, self._path)
+        finally:
             self._temporary.unlink(missing_ok=True)
-            return
-        mask = os.umask(0)
-        os.umask(mask)
-        self._temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than an ordinary open
-        os.replace(self._temporary, self._path)
 
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:

@@ -83,7 +83,10 @@ class RandomSchedule:
 
     def __post_init__(self) -> None:
         if self.weights is not None:
-            weights = np.asarray(self.weights, dtype=float)
+            try:
+                weights = np.asarray(self.weights, dtype=float)
+            except (TypeError, ValueError):
+                weights = np.zeros(1)  # no numbers: refused below
             if weights.ndim != 1 or not (np.isfinite(weights) & (weights > 0)).all():
                 raise ValueError(
                     f"weights of RandomSchedule is {self.weights!r}; allowed: numbers above 0, "
@@ -129,11 +132,15 @@ def check_given(schedule: ArrayLike, num_workers: int) -> Given:
     ...
     ValueError: schedule[1] is 3; allowed: worker ids from 0 to 2
     """
-    workers = np.asarray(schedule)
+    allowed = "'round_robin', 'random', a RandomSchedule or a list of worker ids"
+    try:
+        workers = np.asarray(schedule)
+    except ValueError:
+        raise ValueError(f"schedule is {schedule!r}; allowed: {allowed}") from None
     if workers.ndim != 1 or not np.issubdtype(workers.dtype, np.integer) or workers.size == 0:
         raise ValueError(
             f"schedule is an array of shape {workers.shape} and dtype {workers.dtype}; allowed: "
-            "'round_robin', 'random', a RandomSchedule or a list of worker ids"
+            f"{allowed}"
         )
     bad = np.flatnonzero((workers < 0) | (workers >= num_workers))
     if bad.size:

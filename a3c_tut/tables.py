@@ -146,14 +146,26 @@ def world_arrays(world: TableWorld, config: A3CConfig) -> WorldArrays:
     start_states = np.flatnonzero(world.start)
     return WorldArrays(
         next_state=world.next_state,
-        cumulative=np.cumsum(world.probability, axis=2),
+        cumulative=_cumulative(world.probability),
         reward=world.reward,
         terminated=world.terminated,
         start_states=start_states.astype(np.int64),
-        start_cumulative=np.cumsum(world.start[start_states]),
+        start_cumulative=_cumulative(world.start[start_states]),
         max_episode_steps=int(config.max_episode_steps or world.max_episode_steps),
         reward_scale=float(config.reward_scale),
     )
+
+
+def _cumulative(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return running sums that are exactly 1 from the last possible outcome on.
+
+    Rounding may leave them a little below, and a number from [0, 1) could then pick an outcome of
+    probability 0.
+    """
+    sums = np.cumsum(probability, axis=-1)
+    still_to_come = np.cumsum(probability[..., ::-1], axis=-1)[..., ::-1] - probability
+    sums[still_to_come == 0.0] = 1.0
+    return sums
 
 
 def make_settings(config: A3CConfig, total_steps: int) -> Settings:

@@ -370,11 +370,16 @@ def _plain(seed: Seed) -> Seed:
 
 
 def _table(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    table = np.zeros(shape) if given is None else np.array(given, dtype=np.float64)
-    if table.shape != shape or not np.isfinite(table).all():
-        raise ValueError(
-            f"{name} is an array of shape {table.shape}; allowed: finite numbers of shape {shape}"
-        )
+    allowed = f"finite numbers of shape {shape}"
+    try:
+        table = np.zeros(shape) if given is None else np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {given!r}; allowed: {allowed}") from None
+    if table.shape != shape:
+        raise ValueError(f"{name} is an array of shape {table.shape}; allowed: {allowed}")
+    if not np.isfinite(table).all():
+        bad = table[~np.isfinite(table)][0]
+        raise ValueError(f"{name} holds {bad}; allowed: {allowed}")
     return table
 
 

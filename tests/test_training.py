@@ -28,7 +28,7 @@ from a3c_tut import (
 )
 from a3c_tut.files import written_whole
 from a3c_tut.gen_a3c_figures import listing_1
-from a3c_tut.training import FILE_VERSION, softmax_table
+from a3c_tut.results import FILE_VERSION, softmax_table
 from a3c_tut.worker import TableCrew, UniformStream, worker_seeds
 
 CLIFF = cliff_world()
@@ -608,9 +608,6 @@ class TestWorkersOwnCopy:
 
     def test_random_order_is_not_a_workers_stream(self):
         """The order is drawn from another child of the seed than any worker's numbers."""
-        order = next(reference.random_order(7, 3, [1, 1, 1]))
-        own = [UniformStream(child).take(1)[0] for child in worker_seeds(7, 3)]
-        assert order not in [int(u * 3) for u in own] or len(set(own)) == 3
         schedule = train(CLIFF, total_steps=400, seed=7, schedule="random").schedule
         for child in worker_seeds(7, 3):
             drawn = (UniformStream(child).take(len(schedule)) * 3).astype(int)
@@ -671,7 +668,7 @@ class TestResume:
         assert_same(train(CLIFF, total_steps=300, resume_from=result), result)
 
     @pytest.mark.parametrize(
-        ("changed", "message"),
+        "changed, message",
         [
             ({"config": A3CConfig(gamma=0.9)}, r"gamma is 0\.9; allowed.*0\.99"),
             ({"seed": 1}, r"seed is 1; allowed.*0"),
@@ -781,10 +778,13 @@ class TestFiles:
         flipped[at] ^= data.draw(st.integers(1, 255))
         path = tmp_path_factory.getbasetemp() / "flipped.npz"
         path.write_bytes(flipped)
+        refused, loaded = "", None
         try:
             loaded = TrainingResult.load(path)
         except ValueError as error:
-            assert re.search(r"flipped\.npz' (is damaged|has file version)", str(error))
+            refused = str(error)
+        if loaded is None:
+            assert re.search(r"flipped\.npz' (is damaged|has file version)", refused)
         else:
             assert_same(loaded, result)
 
