@@ -329,13 +329,11 @@ class TableEnv(gymnasium.Env[int, int]):
         return picture
 
     def _draw(self, probability: NDArray[np.float64]) -> int:
-        """Draw an index; an outcome of probability 0 never comes, whatever is rounded."""
-        possible = np.flatnonzero(probability)
-        if len(possible) == 1:
-            return int(possible[0])
-        edges = np.cumsum(probability[possible])
-        place = int(np.searchsorted(edges, self.np_random.random() * edges[-1], side="right"))
-        return int(possible[min(place, len(possible) - 1)])
+        """Draw an index; one of probability 0 never comes."""
+        edges = np.cumsum(probability)
+        # random() is below 1, so that the product is below the last edge even when rounded; and
+        # side="right" passes over edges that do not rise.
+        return int(np.searchsorted(edges, self.np_random.random() * edges[-1], side="right"))
 
 
 class CliffWorldEnv(TableEnv):

@@ -113,7 +113,7 @@ def measure_race(
     >>> measured = measure_race(train(cliff_world()), num_updates=2_000, locked=True)
     >>> measured.lost, measured.torn
     (0, 0)
-    """  # noqa: D205
+    """
     both = _run(result, num_updates, locked, seed, writers=(True, True))
     one = _run(result, num_updates, locked, seed, writers=(True, False))
     return Race(both.additions, both.lost, one.reads, one.torn)

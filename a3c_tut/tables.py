@@ -501,14 +501,36 @@ def drain(log: Log) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64], NDAr
         The number of the update that each row belongs to.
     """
     num_episodes, num_updates = read(log.filled, 0), read(log.filled, 1)
-    of_episodes = np.arange(log.drained[0], num_episodes) & (LOG_ROWS - 1)
-    of_updates = np.arange(log.drained[1], num_updates) & (LOG_ROWS - 1)
+    old_episodes, old_updates = log.drained.tolist()
     rows = (
-        log.episodes[of_episodes], log.updates[of_updates],
-        log.episode_update[of_episodes], log.update_number[of_updates],
-    )  # fmt: skip
+        _taken(log.episodes, old_episodes, num_episodes),
+        _taken(log.updates, old_updates, num_updates),
+        _taken(log.episode_update, old_episodes, num_episodes),
+        _taken(log.update_number, old_updates, num_updates),
+    )
     log.drained[:] = num_episodes, num_updates
     return rows
+
+
+def _taken(ring: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+    """Copy the rows `first` to `last` out of a ring."""
+    start, stop = first & (LOG_ROWS - 1), last & (LOG_ROWS - 1)
+    if start < stop or first == last:
+        return joined(ring.dtype, [ring[start:stop]])
+    return joined(ring.dtype, [ring[start:], ring[:stop]])
+
+
+def joined(dtype: np.dtype[Any], pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Join arrays of one type, as bytes: field by field, NumPy takes ten times as long.
+
+    Examples
+    --------
+    >>> joined(EPISODE_DTYPE, [np.zeros(2, EPISODE_DTYPE), np.zeros(1, EPISODE_DTYPE)]).shape
+    (3,)
+    """
+    plain = np.dtype((np.void, dtype.itemsize))
+    empty = np.zeros(0, plain)
+    return np.concatenate([empty, *(piece.view(plain) for piece in pieces)]).view(dtype)
 
 
 State = dict[str, NDArray[Any]]

@@ -225,6 +225,8 @@ class _Run:
         failures: list[WorkerError] | None = None,
     ) -> TrainingResult:
         start = self._start
+        before_episodes = [] if start is None else [start.episodes]
+        before_updates = [] if start is None else [start.updates]
         world, config, total_steps, seed, runner = self._asked
         result = TrainingResult(
             world=world,
@@ -232,8 +234,8 @@ class _Run:
             seed=seed,
             total_steps=total_steps,
             runner=runner,
-            episodes=_joined(EPISODE_DTYPE, None if start is None else start.episodes, episodes),
-            updates=_joined(UPDATE_DTYPE, None if start is None else start.updates, updates),
+            episodes=tables.joined(EPISODE_DTYPE, [*before_episodes, *episodes]),
+            updates=tables.joined(UPDATE_DTYPE, [*before_updates, *updates]),
             state=state,
             initial=self._initial,
             failures=tuple(
@@ -443,13 +445,6 @@ def _check_same(
             raise ValueError(
                 f"{name} is {value!r}; allowed with this resume_from: {before[name]!r}"
             )
-
-
-def _joined(
-    dtype: np.dtype[Any], before: NDArray[Any] | None, pieces: list[NDArray[Any]]
-) -> NDArray[Any]:
-    first = np.zeros(0, dtype) if before is None else before
-    return np.concatenate([first, *pieces])
 
 
 class _bar:  # noqa: N801

@@ -142,6 +142,23 @@ class TestTableEnv:
         assert drawn.count(1) == 0
         assert 60 < drawn.count(0) < 140
 
+    @pytest.mark.parametrize(
+        "drawn, expected", [(0.0, 1), (np.nextafter(0.5, 0.0), 1), (0.5, 3), (1.0 - 2.0**-53, 3)]
+    )
+    def test_an_outcome_of_probability_0_never_comes(self, drawn, expected):
+        class Fixed:
+            def random(self) -> float:
+                return drawn
+
+        zeros = np.zeros((5, 1, 5))
+        world = TableWorld(
+            zeros.astype(int) + np.arange(5), zeros + [0.0, 0.5, 0.0, 0.5, 0.0], zeros,
+            zeros.astype(bool), [0.0, 0.5, 0.0, 0.5, 0.0], 5)  # fmt: skip
+        env = TableEnv(world)
+        env.np_random = Fixed()
+        assert env.reset()[0] == expected
+        assert env.step(0)[0] == expected
+
     def test_the_same_seed_gives_the_same_episode(self):
         env = TableEnv(TableWorld.from_gymnasium("FrozenLake-v1"))
 

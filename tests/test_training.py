@@ -221,6 +221,13 @@ class TestReference:
             actions[update.worker] += crew._scratch.rollout.actions[: crew.steps - before].tolist()
         assert actions == [me.actions for me in expected.workers]
 
+    def test_many_random_numbers(self):
+        """Long enough for every worker to draw new numbers several times over."""
+        config = A3CConfig(num_workers=2, actor_lr=0.01)
+        result = train(SLIPPERY, config, total_steps=12_000, seed=1)
+        assert result.state["local_counters"][:, tables.UNIFORMS_USED].min() > 10_000
+        assert_agrees(result, reference.a3c(SLIPPERY, config, 12_000, 1))
+
     def test_weighted_order(self):
         """A slow worker is one that comes seldom."""
         config = A3CConfig(num_workers=2)

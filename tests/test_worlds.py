@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import gymnasium
 import numpy as np
@@ -323,7 +324,12 @@ class TestFromGymnasium:
 
         read = TableWorld.from_gymnasium(Table())
         assert read.name == "Table"
-        assert read.num_outcomes <= world.num_outcomes
+        possible = {
+            (s, a, world.next_state[s, a, k], world.reward[s, a, k], world.terminated[s, a, k])
+            for s, a, k in np.argwhere(world.probability > 0.0)
+        }
+        assert np.count_nonzero(read.probability) == len(possible)
+        assert read.num_outcomes == max(Counter((s, a) for s, a, *_ in possible).values())
         policy = data.draw(random_policies(world))
         np.testing.assert_allclose(
             read.transition_matrix(policy), world.transition_matrix(policy), atol=1e-15
