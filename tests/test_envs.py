@@ -152,7 +152,7 @@ class TestTableEnv:
 
         zeros = np.zeros((5, 1, 5))
         world = TableWorld(
-            zeros.astype(int) + np.arange(5), zeros + [0.0, 0.5, 0.0, 0.5, 0.0], zeros,
+            zeros.astype(int) + np.arange(5), zeros + np.array([0.0, 0.5, 0.0, 0.5, 0.0]), zeros,
             zeros.astype(bool), [0.0, 0.5, 0.0, 0.5, 0.0], 5)  # fmt: skip
         env = TableEnv(world)
         env.np_random = Fixed()

@@ -13,10 +13,10 @@ HEADING = re.compile(r"#{2,}\s+(.*)")
 
 
 def inline(text):
-    """Turn `code` into ``code``, and protect what reStructuredText would take for markup."""
+    """Turn `code` into ``code``, and protect bars, which would be substitutions."""
     parts = re.split(r"(``[^`]+``)", CODE.sub(r"``\1``", text))
     return "".join(
-        part if part.startswith("``") else re.sub(r"(?<!\\)([|*])", r"\\\1", part) for part in parts
+        part if part.startswith("``") else re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts
     )
 
 
