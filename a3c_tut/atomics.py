@@ -11,7 +11,7 @@ from typing import Any
 from a3c_tut.kernels import kernel, numba
 
 #: Looks at a taken lock before giving the processor away. A push takes well under a microsecond.
-SPINS = 500
+SPINS = 10000
 
 if numba is not None and not numba.config.DISABLE_JIT:
     from numba import types

@@ -369,8 +369,8 @@ def plot_curves(
     x: ArrayLike,
     curves: Mapping[str, ArrayLike],
     *,
-    xlabel: str,
-    ylabel: str,
+    xlabel: str = "environment steps of all workers together",
+    ylabel: str = "return",
     references: Mapping[str, float] | None = None,
     logarithmic: bool = False,
 ) -> Figure:

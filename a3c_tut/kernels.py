@@ -12,10 +12,13 @@ index rows instead of slicing them.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +53,21 @@ def kernel(function: Function) -> Function:
         return function
     has_file = os.path.exists(function.__code__.co_filename)  # nowhere to keep it otherwise
     jit = numba.njit(cache=has_file, error_model="numpy", forceinline=True, nogil=True, _nrt=False)
-    compiled: Function = jit(function)
-    return compiled
+    compiled: Any = jit(function)
+    if has_file and hasattr(compiled, "_cache"):
+        # Numba notices when a kernel's own file has changed, but not the files of those it calls.
+        index = compiled._cache._cache_file
+        index._source_stamp = (index._source_stamp, _sources())
+    return cast(Function, compiled)
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """Return a digest of the package's source: what compiled code may depend on."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 class WorldArrays(NamedTuple):
@@ -458,13 +474,28 @@ def clip_gradients(gradient, num_rows, norm, max_grad_norm):  # type: ignore[no-
 
 
 @kernel
+def is_finite(theta, V, state):  # type: ignore[no-untyped-def]
+    """Return whether a state's logits and value are finite numbers: then so is their sum.
+
+    Examples
+    --------
+    >>> is_finite(np.array([[1.0, -1.0]]), np.array([np.inf]), 0)
+    False
+    """
+    total = V[state]
+    for b in range(theta.shape[1]):
+        total += theta[state, b]
+    return abs(total) < math.inf
+
+
+@kernel
 def apply_sgd(theta, V, gradient, num_rows, actor_lr, critic_lr):  # type: ignore[no-untyped-def]
     """Add the gradient, in place, to the rows it touches: `theta_global += actor_lr * grad_theta`.
 
     Returns
     -------
-    float
-        The sum of the new values: not finite if one of them is not.
+    bool
+        Whether all new values are finite.
 
     Examples
     --------
@@ -472,19 +503,18 @@ def apply_sgd(theta, V, gradient, num_rows, actor_lr, critic_lr):  # type: ignor
     >>> gradient.theta[0], gradient.V[0] = (2.0, 1.0), 2.0
     >>> theta, V = np.zeros((1, 2)), np.zeros(1)
     >>> apply_sgd(theta, V, gradient, 1, 0.5, 0.25)
-    2.0
+    True
     >>> theta.tolist(), V.tolist()
     ([[1.0, 0.5]], [0.5])
     """
-    total = 0.0
+    finite = True
     for row in range(num_rows):
         state = gradient.rows[row]
         for b in range(theta.shape[1]):
             theta[state, b] += actor_lr * gradient.theta[row, b]
-            total += theta[state, b]
         V[state] += critic_lr * gradient.V[row]
-        total += V[state]
-    return total
+        finite = finite and is_finite(theta, V, state)
+    return finite
 
 
 @kernel
@@ -527,8 +557,8 @@ def apply_rmsprop(  # type: ignore[no-untyped-def]
 
     Returns
     -------
-    float
-        The sum of the new values: not finite if one of them is not.
+    bool
+        Whether all new values are finite.
 
     Examples
     --------
@@ -536,9 +566,11 @@ def apply_rmsprop(  # type: ignore[no-untyped-def]
     >>> gradient.theta[0], gradient.V[0] = 3.0, 0.0
     >>> theta, V, s, s_V = np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), np.zeros(1)
     >>> apply_rmsprop(theta, V, s, s_V, np.zeros(1, int), 1, gradient, 1, 0.5, 0.5, 0.0, 7.0)
-    0.375
+    True
+    >>> theta[0, 0]
+    np.float64(0.375)
     """
-    total = 0.0
+    finite = True
     for row in range(num_rows):
         state = gradient.rows[row]
         kept = decay * decay_power(decay, now - 1 - last_update[state])
@@ -548,10 +580,9 @@ def apply_rmsprop(  # type: ignore[no-untyped-def]
             s = kept * square_theta[state, b] + (1.0 - decay) * g * g
             square_theta[state, b] = s
             theta[state, b] += actor_lr * g / math.sqrt(s + epsilon)
-            total += theta[state, b]
         g = gradient.V[row]
         s = kept * square_V[state] + (1.0 - decay) * g * g
         square_V[state] = s
         V[state] += critic_lr * g / math.sqrt(s + epsilon)
-        total += V[state]
-    return total
+        finite = finite and is_finite(theta, V, state)
+    return finite

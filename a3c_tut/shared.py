@@ -1,8 +1,8 @@
 """The block of memory that all worker processes share, and what must not be in it (Section 2.2).
 
-Shared: parameters, optimizer statistics (if they are), step and update counters, the lock, a log
-per worker (all logs together, in the order of the update numbers, are the schedule), a journal of
-the push under way. Local: everything else, above all a worker's copy of the parameters.
+Shared: parameters, optimizer statistics (if they are), step and update counters, the lock, and per
+worker a log (all logs together, in the order of the update numbers, are the schedule) and a journal
+of its push under way. Local: everything else, above all a worker's copy of the parameters.
 """
 
 from __future__ import annotations
@@ -63,17 +63,21 @@ def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
         "square_V": (np.float64, (owners, states)),
         "last_update": (np.int64, (owners, states)),
         "statistics_updates": (np.int64, (owners,)),
-        "journal.armed": (np.int64, (1,)),
-        "journal.rows": (np.int64, (n,)),
-        "journal.theta": (np.float64, (n, actions)),
-        "journal.V": (np.float64, (n,)),
-        "journal.square_theta": (np.float64, (n, actions)),
-        "journal.square_V": (np.float64, (n,)),
-        "journal.last_update": (np.int64, (n,)),
-        "journal.counters": (np.int64, (3,)),
-        "journal.statistics_updates": (np.int64, (1,)),
+    }
+    journal: Layout = {
+        "armed": (np.int64, (1,)),
+        "rows": (np.int64, (n,)),
+        "theta": (np.float64, (n, actions)),
+        "V": (np.float64, (n,)),
+        "square_theta": (np.float64, (n, actions)),
+        "square_V": (np.float64, (n,)),
+        "last_update": (np.int64, (n,)),
+        "counters": (np.int64, (3,)),
+        "statistics_updates": (np.int64, (1,)),
     }
     for worker in range(config.num_workers):
+        for name, (dtype, shape) in journal.items():
+            layout[f"journal{worker}.{name}"] = (dtype, shape)
         for name, (dtype, shape) in tables.LOG_LAYOUT.items():
             layout[f"log{worker}.{name}"] = (dtype, shape)
     return layout
@@ -177,9 +181,9 @@ class SharedBlock:
             self.array("statistics_updates"),
         )
 
-    def journal(self) -> Journal:
-        """Return the journal of the push under way."""
-        return Journal(*(self.array(f"journal.{name}") for name in Journal._fields))
+    def journal(self, worker: int) -> Journal:
+        """Return a worker's journal of its push under way."""
+        return Journal(*(self.array(f"journal{worker}.{name}") for name in Journal._fields))
 
     def log(self, worker: int) -> tables.Log:
         """Return a worker's log."""

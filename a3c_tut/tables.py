@@ -36,12 +36,15 @@ from a3c_tut.worlds import TableWorld
 
 # Shared counters.
 STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
+# Between the two halves of a turn.
+WAITS, LENGTH, TERMINATED, TRUNCATED, CURSOR_AFTER, NUM_ROWS = 0, 1, 2, 3, 4, 5
+TOTAL_REWARD, MEAN_ENTROPY, GRAD_NORM = 0, 1, 2
 # A worker's own counters.
 WORKER, STATE, EPISODE_STEPS, OWN_STEPS = 0, 1, 2, 3
 PUSHES_SINCE_SYNC, SYNCED_AT, ROWS_SEEN, CURSOR, UNIFORMS_USED = 4, 5, 6, 7, 8
 
 #: Rows that a log holds before it has to be drained: a few milliseconds' worth; a power of two.
-LOG_ROWS = 8192
+LOG_ROWS = 16384
 
 #: A row per finished episode. `step` is the shared step counter after the push that brought it.
 EPISODE_DTYPE = np.dtype(
@@ -127,11 +130,19 @@ class Log(NamedTuple):
     drained: NDArray[np.int64]  # (2,): episodes and updates ever taken out
 
 
+class Turn(NamedTuple):
+    """What stands between the two halves of a turn."""
+
+    whole: NDArray[np.int64]  # (6,): WAITS, LENGTH, TERMINATED, TRUNCATED, CURSOR_AFTER, NUM_ROWS
+    real: NDArray[np.float64]  # (3,): TOTAL_REWARD, MEAN_ENTROPY, GRAD_NORM
+
+
 class Scratch(NamedTuple):
     """Room for one turn."""
 
     rollout: Rollout
     gradient: Gradient
+    turn: Turn
 
 
 def world_arrays(world: TableWorld, config: A3CConfig) -> WorldArrays:
@@ -196,7 +207,9 @@ def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
     """Make room for the longest rollout of any worker."""
     n = max(config.per_worker("rollout_length"))
     return Scratch(
-        make_rollout(n, world.num_actions), make_gradient(n, world.num_states, world.num_actions)
+        make_rollout(n, world.num_actions),
+        make_gradient(n, world.num_states, world.num_actions),
+        Turn(np.zeros(6, dtype=np.int64), np.zeros(3)),
     )
 
 
@@ -288,47 +301,46 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
 
     Touches nothing that others can see, and leaves no trace in the worker's own memory either: a
     rollout that is thrown away has never been.
-
-    Returns
-    -------
-    length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy
     """
     counters = me.counters[index]
     worker = counters[WORKER]
     length, terminated, truncated, cursor, total_reward = collect_rollout(
-        world,
-        me.theta[index],
-        counters[STATE],
-        counters[EPISODE_STEPS],
-        settings.rollout_length[worker],
-        me.uniforms[index],
-        counters[CURSOR],
-        scratch.rollout,
-    )
-    num_rows = 0
-    mean_entropy = 0.0
-    if not settings.global_critic:
-        num_rows, mean_entropy = evaluate(
-            settings, worker, me.V[index], length, terminated, scratch
-        )
-    return length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy
-
-
-@kernel
-def evaluate(settings, worker, V, length, terminated, scratch):  # type: ignore[no-untyped-def]
-    """Form advantages and gradient of a rollout with the critic `V`: Equations (1) to (3)."""
-    rollout = scratch.rollout
-    compute_n_step_advantages(
-        rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
-        rollout.advantages,
+        world, me.theta[index], counters[STATE], counters[EPISODE_STEPS],
+        settings.rollout_length[worker], me.uniforms[index], counters[CURSOR], scratch.rollout,
     )  # fmt: skip
-    return accumulate_gradients(rollout, length, settings.entropy_coef[worker], scratch.gradient)
+    scratch.turn.whole[LENGTH] = length
+    scratch.turn.whole[TERMINATED] = terminated
+    scratch.turn.whole[TRUNCATED] = truncated
+    scratch.turn.whole[CURSOR_AFTER] = cursor
+    scratch.turn.real[TOTAL_REWARD] = total_reward
+    if not settings.global_critic:
+        evaluate(settings, worker, me.V[index], scratch)
 
 
 @kernel
-def push(  # type: ignore[no-untyped-def]
-    settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log
-):
+def evaluate(settings, worker, V, scratch):  # type: ignore[no-untyped-def]
+    """Form advantages and clipped gradient of a rollout with the critic `V`: Equations (1) to (3).
+
+    The norm is noted before clipping.
+    """
+    rollout, gradient, turn = scratch.rollout, scratch.gradient, scratch.turn
+    length = turn.whole[LENGTH]
+    compute_n_step_advantages(
+        rollout.states, rollout.rewards, length, turn.whole[TERMINATED] != 0, V, settings.gamma,
+        settings.window, rollout.advantages,
+    )  # fmt: skip
+    num_rows, mean_entropy = accumulate_gradients(
+        rollout, length, settings.entropy_coef[worker], gradient
+    )
+    norm = gradient_norm(gradient, num_rows)
+    clip_gradients(gradient, num_rows, norm, settings.max_grad_norm)
+    turn.whole[NUM_ROWS] = num_rows
+    turn.real[MEAN_ENTROPY] = mean_entropy
+    turn.real[GRAD_NORM] = norm
+
+
+@kernel
+def push(settings, shared, statistics, me, index, scratch, log):  # type: ignore[no-untyped-def]
     """Do the second half of a turn: apply the gradient to the shared tables and log the update.
 
     Returns
@@ -336,23 +348,21 @@ def push(  # type: ignore[no-untyped-def]
     bool
         Whether every value written, and the gradient's norm, is finite.
     """
-    counters = me.counters[index]
-    gradient = scratch.gradient
+    counters, gradient = me.counters[index], scratch.gradient
+    length, num_rows = scratch.turn.whole[LENGTH], scratch.turn.whole[NUM_ROWS]
     steps = claim(settings, shared.counters, STEPS, length)
-    norm = gradient_norm(gradient, num_rows)
-    clip_gradients(gradient, num_rows, norm, settings.max_grad_norm)
     factor = annealing(settings, steps, counters[OWN_STEPS])
     actor_lr, critic_lr = settings.actor_lr * factor, settings.critic_lr * factor
     if settings.rmsprop:
         owner = index if statistics.updates.shape[0] > 1 else 0
         now = claim(settings, statistics.updates, owner, 1) + 1
-        total = apply_rmsprop(
+        finite = apply_rmsprop(
             shared.theta, shared.V, statistics.square_theta[owner], statistics.square_V[owner],
             statistics.last_update[owner], now, gradient, num_rows,
             actor_lr, critic_lr, settings.rmsprop_decay, settings.rmsprop_epsilon,
         )  # fmt: skip
     else:
-        total = apply_sgd(shared.theta, shared.V, gradient, num_rows, actor_lr, critic_lr)
+        finite = apply_sgd(shared.theta, shared.V, gradient, num_rows, actor_lr, critic_lr)
     ring = shared.touched.shape[0] - 1  # the size is a power of two
     num_states = shared.V.shape[0]
     pushed = claim(settings, shared.counters, ROWS_PUSHED, num_rows)
@@ -366,11 +376,11 @@ def push(  # type: ignore[no-untyped-def]
     log.updates["worker"][at] = counters[WORKER]
     log.updates["step"][at] = steps + length
     log.updates["staleness"][at] = update - counters[SYNCED_AT]
-    log.updates["grad_norm"][at] = norm
-    log.updates["entropy"][at] = mean_entropy
+    log.updates["grad_norm"][at] = scratch.turn.real[GRAD_NORM]
+    log.updates["entropy"][at] = scratch.turn.real[MEAN_ENTROPY]
     log.updates["learning_rate"][at] = actor_lr
     store(log.filled, 1, log.filled[1] + 1)
-    return abs(total) < np.inf and norm < np.inf
+    return finite and scratch.turn.real[GRAD_NORM] < np.inf
 
 
 @kernel
@@ -409,18 +419,17 @@ def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def walk_on(  # type: ignore[no-untyped-def]
-    shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log
-):
+def walk_on(shared, me, index, scratch, log):  # type: ignore[no-untyped-def]
     """Move the worker's own walker to the end of its rollout, and log an episode that ended."""
-    counters = me.counters[index]
-    total_return = me.episode_return[index] + total_reward
-    counters[UNIFORMS_USED] += cursor - counters[CURSOR]
-    counters[CURSOR] = cursor
+    counters, turn = me.counters[index], scratch.turn
+    length, truncated = turn.whole[LENGTH], turn.whole[TRUNCATED] != 0
+    total_return = me.episode_return[index] + turn.real[TOTAL_REWARD]
+    counters[UNIFORMS_USED] += turn.whole[CURSOR_AFTER] - counters[CURSOR]
+    counters[CURSOR] = turn.whole[CURSOR_AFTER]
     counters[OWN_STEPS] += length
     counters[EPISODE_STEPS] += length
     counters[STATE] = scratch.rollout.states[length]
-    if terminated or truncated:
+    if truncated or turn.whole[TERMINATED] != 0:
         # The update that brought it is the newest in this worker's log.
         newest = (log.filled[1] - 1) & (LOG_ROWS - 1)
         at = log.filled[0] & (LOG_ROWS - 1)
@@ -470,20 +479,12 @@ def take_turns(  # type: ignore[no-untyped-def]
         if me.counters[index, CURSOR] + most > me.uniforms.shape[1]:
             why = NEEDS_UNIFORMS
             break
-        length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy = prepare(
-            world, settings, me, index, scratch
-        )
+        prepare(world, settings, me, index, scratch)
         if settings.global_critic:
-            num_rows, mean_entropy = evaluate(
-                settings, index, shared.V, length, terminated, scratch
-            )
-        finite = push(
-            settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log
-        )
+            evaluate(settings, index, shared.V, scratch)
+        finite = push(settings, shared, statistics, me, index, scratch, log)
         sync(settings, shared, me, index)
-        walk_on(
-            shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log
-        )
+        walk_on(shared, me, index, scratch, log)
         turn += 1
         if not finite:
             why = DIVERGED

@@ -104,7 +104,7 @@ class TableTeam:
         elif lock is not None and not owned:
             lock.release()
         if owned:
-            undo(self._block.journal(), self._block.shared(), self._block.statistics())
+            undo(self._block.journal(worker), self._block.shared(), self._block.statistics())
         whole = self.num_updates
         episodes, updates, of_episodes, of_updates = tables.drain(self._block.log(worker))
         kept, kept_updates = of_episodes < whole, of_updates < whole

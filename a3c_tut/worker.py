@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ from a3c_tut.worlds import TableWorld
 Seed = int | Sequence[int]
 
 #: Numbers drawn ahead per worker: enough that refilling costs little, few enough for the cache.
-_UNIFORMS_AHEAD = 4096
+_UNIFORMS_AHEAD = 32768
 
 
 def worker_seeds(seed: Seed, num_workers: int) -> list[np.random.SeedSequence]:
@@ -209,22 +209,13 @@ def statistics_owners(config: A3CConfig) -> int:
     return 1 if config.shared_statistics else config.num_workers
 
 
-# What a worker keeps of a rollout whose push has to wait for the lock.
-_WAITS, _LENGTH, _TERMINATED, _TRUNCATED, _CURSOR, _ROWS = 0, 1, 2, 3, 4, 5
 # What a worker counts: locks taken, looks at a lock that was taken, returns for want of it.
 LOCKS, LOOKS, BUSY = 0, 1, 2
 
 
-class Hand(NamedTuple):
-    """A rollout in hand: what stands between the two halves of a turn."""
-
-    whole: NDArray[np.int64]  # _WAITS, _LENGTH, _TERMINATED, _TRUNCATED, _CURSOR, _ROWS
-    real: NDArray[np.float64]  # total_reward, mean_entropy
-
-
 @kernel
 def advance(  # type: ignore[no-untyped-def]
-    world, settings, shared, statistics, me, scratch, log, hand, lock, words, journal,
+    world, settings, shared, statistics, me, scratch, log, lock, words, journal,
     shared_statistics, tally, max_updates, stop_at
 ):  # fmt: skip
     """Take one worker's turns among others: rollout → gradient → lock → push → sync → unlock.
@@ -239,9 +230,10 @@ def advance(  # type: ignore[no-untyped-def]
         NEEDS_UNIFORMS, LOG_FULL, LOCK_BUSY.
     """
     worker = me.counters[0, tables.WORKER]
+    turn = scratch.turn.whole
     done = 0
     while done < max_updates:
-        if hand.whole[_WAITS] == 0:
+        if turn[tables.WAITS] == 0:
             if load(words, STOP) != 0:
                 return FINISHED
             if load(words, PAUSE) != 0:
@@ -251,22 +243,8 @@ def advance(  # type: ignore[no-untyped-def]
             most = 1 + 2 * settings.rollout_length[worker]
             if me.counters[0, tables.CURSOR] + most > me.uniforms.shape[1]:
                 return NEEDS_UNIFORMS
-            length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy = (
-                tables.prepare(world, settings, me, 0, scratch)
-            )
-            hand.whole[_WAITS] = 1
-            hand.whole[_LENGTH] = length
-            hand.whole[_TERMINATED] = terminated
-            hand.whole[_TRUNCATED] = truncated
-            hand.whole[_CURSOR] = cursor
-            hand.whole[_ROWS] = num_rows
-            hand.real[0] = total_reward
-            hand.real[1] = mean_entropy
-        length = hand.whole[_LENGTH]
-        terminated = hand.whole[_TERMINATED] != 0
-        truncated = hand.whole[_TRUNCATED] != 0
-        num_rows = hand.whole[_ROWS]
-        mean_entropy = hand.real[1]
+            tables.prepare(world, settings, me, 0, scratch)
+            turn[tables.WAITS] = 1
         if not settings.hogwild:
             taken, looks = acquire(lock, worker, SPINS)
             tally[LOOKS] += looks
@@ -274,31 +252,23 @@ def advance(  # type: ignore[no-untyped-def]
                 tally[BUSY] += 1
                 return LOCK_BUSY
             tally[LOCKS] += 1
+        turn[tables.WAITS] = 0
         if load(words, STOP) != 0 or load(shared.counters, tables.STEPS) >= stop_at:
             if not settings.hogwild:
                 release(lock)
-            hand.whole[_WAITS] = 0  # a rollout in flight at the end is thrown away
-            return FINISHED
+            return FINISHED  # a rollout in flight at the end is thrown away
         if settings.global_critic:
-            num_rows, mean_entropy = tables.evaluate(
-                settings, worker, shared.V, length, terminated, scratch
-            )
+            tables.evaluate(settings, worker, shared.V, scratch)
         if not settings.hogwild:
-            arm(journal, shared, shared_statistics, scratch.gradient, num_rows)
-        finite = tables.push(
-            settings, shared, statistics, me, 0, scratch, length, num_rows, mean_entropy, log
-        )
+            arm(journal, shared, shared_statistics, scratch.gradient, turn[tables.NUM_ROWS])
+        finite = tables.push(settings, shared, statistics, me, 0, scratch, log)
         tables.sync(settings, shared, me, 0)
-        tables.walk_on(
-            shared, me, 0, scratch, length, terminated, truncated, hand.whole[_CURSOR],
-            hand.real[0], log,
-        )  # fmt: skip
+        tables.walk_on(shared, me, 0, scratch, log)
         if not finite:
             exchange(words, STOP, 1)  # nobody pushes after a push that diverged
         if not settings.hogwild:
             disarm(journal)
             release(lock)
-        hand.whole[_WAITS] = 0
         done += 1
         if not finite:
             return DIVERGED
@@ -337,10 +307,9 @@ class TableWorker:
         self._settings = tables.make_settings(config, job.total_steps)
         self._scratch = tables.make_scratch(config, world)
         self._log = self._block.log(worker)
-        self._hand = Hand(np.zeros(6, dtype=np.int64), np.zeros(2))
         self._words = self._block.array("words")
         self._lock = self._words if lock is None else OwnedLock(lock, self._words)
-        self._journal = self._block.journal()
+        self._journal = self._block.journal(worker)
         self.tally = np.zeros(3, dtype=np.int64)
         self._stop_at = job.stop_at
         check_sharing(
@@ -351,6 +320,7 @@ class TableWorker:
                 *(() if config.shared_statistics else self._statistics),
                 *self._scratch.rollout,
                 *self._scratch.gradient,
+                *self._scratch.turn,
             ],
         )
 
@@ -360,7 +330,7 @@ class TableWorker:
         while why == NEEDS_UNIFORMS:
             why = advance(
                 self._world, self._settings, self._shared, self._statistics, self._local,
-                self._scratch, self._log, self._hand, self._lock, self._words, self._journal,
+                self._scratch, self._log, self._lock, self._words, self._journal,
                 self._shared_statistics, self.tally, max_updates, self._stop_at,
             )  # fmt: skip
             if (

@@ -259,7 +259,7 @@ MUTATIONS = [
              "return [np.random.SeedSequence(int(seed))] * num_workers", OWN_COPY),
     Mutation("unused numbers thrown away", "worker.py",
              "buffer[:left] = buffer[cursor:].copy()", "pass",
-             f"{REFERENCE}::test_many_random_numbers"),
+             f"{REFERENCE}::test_numbers_drawn_ahead"),
     Mutation("stream begins anew", "worker.py", "bits.advance(used)", "pass", RESUME),
     Mutation("order from a worker's stream", "training.py",
              "entropy.spawn(config.num_workers + 1)[-1]", "entropy.spawn(config.num_workers)[0]",

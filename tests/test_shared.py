@@ -79,7 +79,7 @@ def test_a_push_cut_off_anywhere_is_undone(seed, num_rows):
     block = SharedBlock(block_layout(cliff_world(), A3CConfig(num_workers=2)))
     try:
         shared, statistics = _filled(block, rng)
-        journal, gradient = block.journal(), make_gradient(5, 48, 4)
+        journal, gradient = block.journal(0), make_gradient(5, 48, 4)
         rows = rng.choice(48, size=num_rows, replace=False)
         gradient.rows[:num_rows] = rows
         before = [array.copy() for array in (*shared[:3], *statistics)]
@@ -103,11 +103,11 @@ def test_a_push_cut_off_anywhere_is_undone(seed, num_rows):
 def test_a_whole_push_is_not_undone(block):
     shared, statistics = _filled(block, np.random.default_rng(0))
     gradient = make_gradient(5, 48, 4)
-    arm(block.journal(), shared, statistics, gradient, 1)
+    arm(block.journal(0), shared, statistics, gradient, 1)
     shared.theta[0] += 1.0
     after = shared.theta.copy()
-    disarm(block.journal())
-    assert not undo(block.journal(), shared, statistics)
+    disarm(block.journal(0))
+    assert not undo(block.journal(0), shared, statistics)
     assert np.array_equal(shared.theta, after)
 
 

@@ -221,12 +221,14 @@ class TestReference:
             actions[update.worker] += crew._scratch.rollout.actions[: crew.steps - before].tolist()
         assert actions == [me.actions for me in expected.workers]
 
-    def test_many_random_numbers(self):
-        """Long enough for every worker to draw new numbers several times over."""
-        config = A3CConfig(num_workers=2, actor_lr=0.01)
-        result = train(SLIPPERY, config, total_steps=12_000, seed=1)
-        assert result.state["local_counters"][:, tables.UNIFORMS_USED].min() > 10_000
-        assert_agrees(result, reference.a3c(SLIPPERY, config, 12_000, 1))
+    @pytest.mark.parametrize("ahead", [1, 64, 1_000])
+    def test_numbers_drawn_ahead(self, ahead, monkeypatch):
+        """How many random numbers are drawn at once changes nothing."""
+        monkeypatch.setattr("a3c_tut.worker._UNIFORMS_AHEAD", ahead)
+        config = A3CConfig(num_workers=2, rollout_length=(3, 7))
+        result = train(SLIPPERY, config, total_steps=3_000, seed=1)
+        assert result.state["local_counters"][:, tables.UNIFORMS_USED].min() > 1_500
+        assert_agrees(result, reference.a3c(SLIPPERY, config, 3_000, 1))
 
     def test_weighted_order(self):
         """A slow worker is one that comes seldom."""
@@ -288,13 +290,13 @@ class TestRepetition:
 
     def test_more_turns_than_the_log_holds(self):
         """Runs are done in chunks; where a chunk ends cannot be seen."""
-        config = A3CConfig(rollout_length=1)
-        result = train(SLIPPERY, config, total_steps=9_500, schedule="random")
-        crew = make_crew(SLIPPERY, config, 9_500, 0)
-        assert len(result.updates) == 9_500
+        config, count = A3CConfig(rollout_length=1), 2 * tables.LOG_ROWS + 700
+        result = train(SLIPPERY, config, total_steps=count, schedule="random")
+        crew = make_crew(SLIPPERY, config, count, 0)
+        assert len(result.updates) == count
         pieces = []
-        for at in range(0, 9_500, 700):
-            pieces.append(crew.take_turns(result.schedule[at : at + 700], 9_500)[2])
+        for at in range(0, count, 300):
+            pieces.append(crew.take_turns(result.schedule[at : at + 300], count)[2])
         assert_same_rows(np.concatenate(pieces), result.updates)
         assert crew.state()["theta"].tobytes() == result.theta.tobytes()
 

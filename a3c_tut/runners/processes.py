@@ -28,7 +28,7 @@ from a3c_tut.signals import DIVERGED, FINISHED, GO, LOCK_BUSY, LOG_FULL, PAUSE, 
 START_METHODS = ("spawn", "forkserver", "fork")
 
 #: Seconds between two looks at the logs. A log holds some milliseconds of the fastest worker.
-_POLL = 0.003
+_POLL = 0.005
 #: Seconds that a worker which was told to stop has to do so before it is ended.
 _PATIENCE = 2.0
 #: Updates per compiled call: long enough to be cheap, short enough to answer.

@@ -58,7 +58,7 @@
    * An empty plot: axes, grid and labels. `x` and `y` are {low, high, ticks, label, map, format}.
    * Returns {svg, X, Y, inside}: X and Y turn values into pixels.
    */
-  function plot({ width, height, x, y, label, margin = [10, 12, 42, 56] }) {
+  function plot({ width, height, x, y, label, margin = [10, 26, 42, 56] }) {
     const [top, right, bottom, left] = margin;
     const inner = { left, top, width: width - left - right, height: height - top - bottom };
     const along = x.map ?? ((v) => v), up = y.map ?? ((v) => v);
@@ -103,17 +103,21 @@
     return d;
   }
 
-  /** The d of one small mark, a different shape for every worker. */
+  // A small mark of another shape for every worker: where it begins, and its outline from there.
   const MARKS = [
-    (x, y) => `M${x - 2} ${y}a2 2 0 1 0 4 0a2 2 0 1 0-4 0`,
-    (x, y) => `M${x - 1.8} ${y - 1.8}h3.6v3.6h-3.6z`,
-    (x, y) => `M${x} ${y - 2.4}l2.3 4h-4.6z`,
-    (x, y) => `M${x} ${y - 2.5}l2.5 2.5l-2.5 2.5l-2.5-2.5z`,
-    (x, y) => `M${x} ${y + 2.4}l2.3-4h-4.6z`,
-    (x, y) => `M${x - 0.8} ${y - 2.4}h1.6v4.8h-1.6zM${x - 2.4} ${y - 0.8}h4.8v1.6h-4.8z`,
+    [-2, 0, "a2 2 0 1 0 4 0a2 2 0 1 0-4 0"],
+    [-1.8, -1.8, "h3.6v3.6h-3.6z"],
+    [0, -2.4, "l2.3 4h-4.6z"],
+    [0, -2.5, "l2.5 2.5l-2.5 2.5l-2.5-2.5z"],
+    [0, 2.4, "l2.3-4h-4.6z"],
+    [-0.8, -2.4, "h1.6v1.6h1.6v1.6h-1.6v1.6h-1.6v-1.6h-1.6v-1.6h1.6z"],
   ];
-  const mark = (worker, x, y) =>
-    MARKS[worker % MARKS.length](Math.round(x * 10) / 10, Math.round(y * 10) / 10);
+
+  /** The d of a worker's mark. */
+  function mark(worker, x, y) {
+    const [along, down, outline] = MARKS[worker % MARKS.length];
+    return `M${Math.round((x + along) * 10) / 10} ${Math.round((y + down) * 10) / 10}${outline}`;
+  }
 
   // Dark to light, blue to yellow: it also reads in shades of grey.
   const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
@@ -137,13 +141,17 @@
   /** The JSON that the page holds for a live element. */
   const data_of = (host) => JSON.parse(host.querySelector("script[type='application/json']").text);
 
-  /** A text for screen readers and eyes that does not change while things are still moving. */
+  /**
+   * A text that screen readers announce, but not while things are still moving. What it says first,
+   * when the page opens, is there to be read and is not announced.
+   */
   function make_status(element, wait = 300) {
     let timer = 0;
     return (text) => {
       clearTimeout(timer);
       timer = setTimeout(() => {
         if (element.textContent !== text) element.textContent = text;
+        setTimeout(() => element.setAttribute("role", "status"), 500);
       }, wait);
     };
   }

@@ -16,11 +16,11 @@
   const GROUPS = [
     ["What is run", true, [
       { name: "world", label: "World", menu: [] },
-      { name: "num_workers", label: "Workers N", values: between(1, 8) },
       { name: "schedule", label: "Schedule, the order of the pushes", menu: [
         ["round_robin", "round robin"], ["random", "random"],
         ["slow", "random, the last worker slow"], ["recorded", "recorded from 3 processes"],
       ] },
+      { name: "num_workers", label: "Workers N", values: between(1, 8) },
       { name: "slowness", label: "The slow worker is slower by", values: [2, 3, 5, 10, 20, 50],
         format: (value) => `× ${value}` },
       { name: "rollout_length", label: "Rollout length n", values: [...between(1, 20), 25, 30, 40, 50] },
@@ -155,7 +155,7 @@
     const { svg, X, Y } = a3c.plot({
       width, height: width < 480 ? 280 : 350,
       x: { low: 0, high: last, ticks: a3c.ticks(0, last, width < 480 ? 3 : 6),
-        label: "environment steps of all workers together" },
+        label: width < 480 ? "environment steps" : "environment steps of all workers together" },
       y: { ...scale_of(all), label: "return of the episode" },
       label: `Plot of the returns of ${many} episodes over ${number(result.steps)} steps. ` +
         (Number.isNaN(first ?? NaN) ? "Fewer than 50 episodes have ended. "
@@ -231,7 +231,7 @@
     for (let i = 0; i < policy.length; i++)
       svg.append(s("rect", {
         x: left + (i % num_actions) * cell, y: top + Math.floor(i / num_actions) * rise,
-        width: cell + 0.3, height: rise + 0.3, fill: a3c.ramp(policy[i]),
+        width: cell, height: rise, fill: a3c.ramp(policy[i]), "shape-rendering": "crispEdges",
       }));
     const rows = columns > 1 && grid_shape[0] > 1
       ? between(0, grid_shape[0] - 1).map((row) => row * columns) : a3c.ticks(0, num_states - 1, 6);
@@ -410,7 +410,7 @@
     const reset = h("button", { type: "button", class: "a3c-button" }, "Back to the defaults");
     const progress = h("progress", { max: data.seeds, value: 0, hidden: true,
       "aria-label": `Seeds trained, of ${data.seeds}` });
-    const summary = h("p", { class: "a3c-result", role: "status" });
+    const summary = h("p", { class: "a3c-result" });
     const note = h("p", { class: "a3c-note" });
     const say = a3c.make_status(summary);
     const returns = h("div", { class: "a3c-plot" });

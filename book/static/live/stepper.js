@@ -93,8 +93,14 @@
 
     const source = menu("Order of the pushes", [
       ["ready", "who is ready pushes"], ["random", "random"],
-      ...(recorded ? [["recorded", "recorded from 3 processes"]] : []), ["own", "my own list"],
-    ], rebuild);
+      ...(recorded ? [["recorded", `recorded from ${recorded.config.num_workers} processes`]] : []),
+      ["own", "my own list"],
+    ], () => {
+      // The recorded run is looked at where its workers take turns most.
+      from.input.max = 1e6;
+      from.input.value = source.input.value === "recorded" ? recorded.begin : 0;
+      rebuild();
+    });
     const workers = menu("Workers", [2, 3, 4, 5].map((n) => [n, String(n)]), rebuild);
     workers.input.value = String(data.defaults.num_workers);
     const slow = menu("Slow worker", [], rebuild);
@@ -141,7 +147,7 @@
     const back = button("◀ Back", () => go(moment - 1));
     const forward = button("Forward ▶", () => go(moment + 1));
     const play = button("Play", () => (playing ? stop() : start()));
-    const told = h("p", { class: "a3c-result", role: "status" });
+    const told = h("p", { class: "a3c-result" });
     const tell = a3c.make_status(told, 250);
 
     function start() {
@@ -160,6 +166,8 @@
       if (!by_itself) stop();
       moment = Math.min(Math.max(to, 0), 3 * order.length);
       paint();
+      const at = Math.floor((moment - 1) / 3);
+      sheet.scrollLeft = Math.max(0, (at + 0.5) * COLUMN - sheet.clientWidth / 2);
     }
 
     // --- The order ------------------------------------------------------------------------------
@@ -170,7 +178,7 @@
       order = original.slice();
       recompute();
     });
-    const verdict = h("p", { class: "a3c-result", role: "status" });
+    const verdict = h("p", { class: "a3c-result" });
     const judge = a3c.make_status(verdict);
 
     function move(at, to) {
@@ -376,10 +384,6 @@
           svg.append(s("circle", { class: "a3c-sync", cx: x + 16, cy: y, r: 4 }));
       });
       lanes.replaceChildren(svg);
-      if (at >= 0 && sheet.scrollWidth > sheet.clientWidth) {
-        const left = at * COLUMN - sheet.clientWidth / 2;
-        sheet.scrollLeft = Math.max(0, left);
-      }
     }
 
     /** The place of the same worker's push before this one, or −1. */
@@ -423,7 +427,7 @@
       const last = now.pushes[now.pushes.length - 1];
       const { svg, X, Y, inner } = a3c.plot({
         width, height: 220, x: x_axis(width), y: y_axis(lines.flat().map(([, v]) => v), "distance"),
-        margin: [10, 66, 42, 56],
+        margin: [10, 78, 42, 56],
         label: "Plot of the distance of each worker’s copy from the shared parameters. At the end: " +
           last.after.map((v, w) => `worker ${w} ${short(v)}`).join(", ") + ".",
       });
@@ -451,7 +455,7 @@
       const apart = [[before.length, 0], ...apart_by().map((v, i) => [before.length + i + 1, v])];
       const { svg, X, Y } = a3c.plot({
         width, height: 180, x: x_axis(width), y: y_axis(apart.map(([, v]) => v), "distance"),
-        margin: [10, 66, 42, 56],
+        margin: [10, 78, 42, 56],
         label: `Plot of the distance between this order’s shared parameters and the original order’s. At the end: ${short(apart[apart.length - 1][1])}.`,
       });
       svg.append(s("path", { class: "a3c-line a3c-apart", d: a3c.path(apart.map(([i, v]) => [X(i), Y(v)])) }));

@@ -1,8 +1,8 @@
 // Training without making the page stutter: in a Web Worker, in slices of a few milliseconds.
 //
-// On the web the worker is started from this file. A page opened from disk may not do that, but
-// may start one from a Blob of the same source; a strict Content-Security-Policy may refuse both,
-// and then the same slices run in the page itself.
+// The worker is started from a Blob of the source that the page has loaded: that works from disk
+// too. A strict Content-Security-Policy may refuse it; then it is started from this file, and where
+// that is refused as well, the same slices run in the page itself.
 (globalThis.a3cModules ??= []).push(function worker(a3c) {
   "use strict";
   const SLICE = 8; // milliseconds between two looks at what else is to be done
@@ -82,7 +82,7 @@
       this.id = 0;
       this.place = "";
       const web = location.protocol.startsWith("http");
-      this.post = this.connect(web ? ["file", "blob"] : ["blob"], folder);
+      this.post = this.connect(web ? ["blob", "file"] : ["blob"], folder);
     }
 
     async ask(job) {
