@@ -76,7 +76,12 @@ class TableWorld:
     marks: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.next_state)
+        try:
+            given = np.asarray(self.next_state)
+        except ValueError as error:
+            raise ValueError(
+                f"next_state is no array ({error}); allowed: (states, actions, outcomes)"
+            ) from None
         if given.ndim != 3 or 0 in given.shape:
             raise ValueError(
                 f"next_state has shape {given.shape}; allowed: (states, actions, outcomes), "
@@ -103,30 +108,44 @@ class TableWorld:
         self._check_distribution("start", self.start)
         if not np.isfinite(self.reward).all():
             raise ValueError("reward holds a value that is not finite; allowed: finite numbers")
-        if not (
-            isinstance(self.max_episode_steps, (int, np.integer)) and self.max_episode_steps >= 1
-        ):
-            raise ValueError(
-                f"max_episode_steps is {self.max_episode_steps!r}; allowed: a whole number from 1"
-            )
+        _check_size("max_episode_steps", self.max_episode_steps, 1)
         object.__setattr__(self, "max_episode_steps", int(self.max_episode_steps))
-        names = tuple(self.action_names) or tuple(str(a) for a in range(self.num_actions))
-        if len(names) != self.num_actions:
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Check what only people read: the names of the actions, the grid, the marks."""
+        given = self.action_names
+        if isinstance(given, str) or len(given) not in (0, self.num_actions):
             raise ValueError(
-                f"action_names has {len(names)} entries; allowed: one per action, "
-                f"{self.num_actions}"
+                f"action_names is {given!r}; allowed: nothing, or one name per action "
+                f"({self.num_actions})"
             )
+        names = tuple(given) or tuple(str(a) for a in range(self.num_actions))
         object.__setattr__(self, "action_names", names)
-        if self.grid_shape is not None:
-            rows, columns = self.grid_shape
-            if rows * columns != num_states:
+        grid = self.grid_shape
+        if grid is not None:
+            whole = isinstance(grid, (tuple, list)) and len(grid) == 2
+            whole = whole and all(isinstance(n, (int, np.integer)) and n >= 1 for n in grid)
+            if not whole or grid[0] * grid[1] != self.num_states:
                 raise ValueError(
-                    f"grid_shape is {self.grid_shape}; allowed: rows × columns = {num_states}"
+                    f"grid_shape is {grid!r}; allowed: None, or (rows, columns) with "
+                    f"rows × columns = {self.num_states}"
                 )
-            object.__setattr__(self, "grid_shape", (int(rows), int(columns)))
+            object.__setattr__(self, "grid_shape", (int(grid[0]), int(grid[1])))
+        for state in self.marks:
+            if not 0 <= state < self.num_states:
+                raise ValueError(
+                    f"marks holds state {state!r}; allowed: 0 to {self.num_states - 1}"
+                )
 
     def _freeze(self, name: str, value: ArrayLike, dtype: Any, shape: tuple[int, ...]) -> None:
-        array = np.array(value, dtype=dtype, order="C")
+        try:
+            array = np.array(value, dtype=dtype, order="C")
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} cannot be read as an array of {np.dtype(dtype)} ({error}); allowed: "
+                f"numbers of shape {shape}"
+            ) from None
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
         array.setflags(write=False)
@@ -172,6 +191,11 @@ class TableWorld:
         (S, S) floats
             Row sums below 1 are the probability that the episode ends in that step.
 
+        Raises
+        ------
+        ValueError
+            When the policy has another shape.
+
         Examples
         --------
         >>> world = corridor_world(3)
@@ -179,7 +203,12 @@ class TableWorld:
         >>> world.transition_matrix(uniform)[1]
         array([0.5, 0. , 0. ])
         """
-        weight = np.asarray(policy)[:, :, None] * self.probability * ~self.terminated
+        given = np.asarray(policy, dtype=float)
+        if given.shape != (self.num_states, self.num_actions):
+            raise ValueError(
+                f"policy has shape {given.shape}; allowed: {(self.num_states, self.num_actions)}"
+            )
+        weight = given[:, :, None] * self.probability * ~self.terminated
         matrix = np.zeros((self.num_states, self.num_states))
         rows = np.broadcast_to(np.arange(self.num_states)[:, None, None], weight.shape)
         np.add.at(matrix, (rows, self.next_state), weight)
@@ -196,8 +225,9 @@ class TableWorld:
             `P[s][a] = [(probability, next state, reward, terminated), ...]` and
             `initial_state_distrib`, as Gymnasium's toy-text environments do.
         max_episode_steps : int, optional
-            The time limit. Default: the one Gymnasium registers, or 200 where it registers none
-            (CliffWalking: under a random policy an episode takes thousands of steps).
+            The time limit. Default: the one Gymnasium registers, or the environment's own
+            (`time_limit`), or 200 where there is none (CliffWalking: under a random policy an
+            episode takes thousands of steps).
 
         Returns
         -------
@@ -249,14 +279,16 @@ class TableWorld:
                 for k, ((to, pay, end), p) in enumerate(_merged(table[s][a]).items()):
                     next_state[s, a, k], probability[s, a, k] = to, p
                     reward[s, a, k], terminated[s, a, k] = pay, end
-        limit = max_episode_steps or getattr(spec, "max_episode_steps", None) or 200
+        limit = max_episode_steps
+        if limit is None:
+            limit = getattr(spec, "max_episode_steps", None) or getattr(base, "time_limit", None)
         return cls(
             next_state.astype(np.int32),
             probability,
             reward,
             terminated,
             np.asarray(start, dtype=float),
-            limit,
+            200 if limit is None else limit,
             name=name,
         )
 

@@ -59,9 +59,7 @@ TRUNCATED = """\
         truncated = not terminated and episode_steps + length >= world.max_episode_steps
 """
 ACTOR_TERM = "gradient.theta[row, b] -= p * advantage + entropy_coef * ("
-PREPARE = """\
-        length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy = prepare(
-"""
+PREPARE = "        prepare(world, settings, me, index, scratch)\n"
 KERNELS, TABLES = "kernels.py", "tables.py"
 
 MUTATIONS = [
@@ -178,8 +176,8 @@ MUTATIONS = [
     Mutation("clip: stretches", KERNELS, "if norm > max_grad_norm:", "if norm > 0.0:", CLIPPING),
     Mutation("clip: before summation", KERNELS, "        if row < 0:", "        if True:",
              CLIPPING),
-    Mutation("clip: norm recorded afterwards", TABLES, 'log.updates["grad_norm"][at] = norm',
-             'log.updates["grad_norm"][at] = min(norm, settings.max_grad_norm)', CLIPPING),
+    Mutation("clip: norm recorded afterwards", TABLES, "turn.real[GRAD_NORM] = norm",
+             "turn.real[GRAD_NORM] = min(norm, settings.max_grad_norm)", CLIPPING),
     Mutation("clip: dropped", TABLES,
              "clip_gradients(gradient, num_rows, norm, settings.max_grad_norm)", "pass", CLIPPING),
     # --- the optimizers -------------------------------------------------------------------------
@@ -247,8 +245,8 @@ MUTATIONS = [
     Mutation("one rollout too many", TABLES, "if shared.counters[STEPS] >= stop_at:",
              "if shared.counters[STEPS] > stop_at:", SCHEDULE),
     Mutation("global critic reads the copy", TABLES,
-             "settings, index, shared.V, length, terminated, scratch",
-             "settings, index, me.V[index], length, terminated, scratch", LISTING),
+             "evaluate(settings, index, shared.V, scratch)",
+             "evaluate(settings, index, me.V[index], scratch)", LISTING),
     Mutation("β of worker 0 for all", TABLES, "settings.entropy_coef[worker]",
              "settings.entropy_coef[0]", f"{REFERENCE}::test_variants"),
     Mutation("n of worker 0 for all", TABLES, "settings.rollout_length[worker],",

@@ -303,7 +303,7 @@ class TestPolicy:
         assert p[1].sum() == pytest.approx(1.0, abs=1e-14)
         assert np.isfinite(log_p).all()
         np.testing.assert_allclose(p[1], softmax_policy(theta)[0], atol=1e-14)
-        np.testing.assert_allclose(np.exp(log_p[1]), p[1], rtol=1e-12)
+        np.testing.assert_allclose(np.exp(log_p[1]), p[1], rtol=1e-12, atol=1e-300)
         assert (p[0] == 0).all()
 
     @pytest.mark.parametrize(
@@ -653,11 +653,11 @@ class TestOptimizers:
                 whole = np.zeros_like(optimizer.table)
                 whole[rows] = part[:num_rows]
                 optimizer.step(whole)
-            total = kernels.apply_rmsprop(
+            finite = kernels.apply_rmsprop(
                 theta, V, square_theta, square_V, last_update, now, gradient, num_rows, 0.05, 0.2,
                 decay, 0.01,
             )  # fmt: skip
-            assert total == pytest.approx(theta[rows].sum() + V[rows].sum(), abs=1e-9)
+            assert finite
             np.testing.assert_allclose(theta, dense[0].table, rtol=0, atol=1e-12)
             np.testing.assert_allclose(V, dense[1].table, rtol=0, atol=1e-12)
         kept = decay ** (now - last_update)
@@ -687,6 +687,27 @@ class TestOptimizers:
         )  # fmt: skip
         assert (theta == 1).all()
         assert (V == 1).all()
+
+    @pytest.mark.parametrize("where", ["theta", "V", "nowhere", "an untouched row"])
+    def test_tell_whether_all_is_finite(self, where):
+        """What they wrote, not what they left alone."""
+        for rmsprop in (False, True):
+            gradient, num_rows = filled_gradient(np.ones((2, 2)), np.ones(2))
+            theta, V = np.zeros((10, 2)), np.zeros(10)
+            if where == "theta":
+                gradient.theta[0, 1] = np.inf
+            elif where == "V":
+                gradient.V[1] = np.nan
+            elif where == "an untouched row":
+                theta[7] = np.nan
+            arguments = (gradient, num_rows, 0.1, 0.1)
+            with np.errstate(all="ignore"):
+                if rmsprop:
+                    squares = np.zeros((10, 2)), np.zeros(10), np.zeros(10, dtype=np.int64)
+                    finite = kernels.apply_rmsprop(theta, V, *squares, 1, *arguments, 0.9, 0.1)
+                else:
+                    finite = kernels.apply_sgd(theta, V, *arguments)
+            assert bool(finite) == (where in ("nowhere", "an untouched row"))
 
     @given(st.floats(0, 1), st.integers(0, 5_000))
     @settings(max_examples=60, deadline=None)

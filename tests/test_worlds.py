@@ -105,8 +105,20 @@ class TestTableWorld:
             ({"max_episode_steps": 0}, "max_episode_steps is 0; allowed: a whole number from 1"),
             ({"max_episode_steps": 2.5}, "max_episode_steps is 2.5; allowed: a whole number from"),
             ({"max_episode_steps": None}, "max_episode_steps is None; allowed: a whole number fr"),
-            ({"action_names": ["up"]}, "action_names has 1 entries; allowed: one per action, 2"),
-            ({"grid_shape": (2, 2)}, "grid_shape is (2, 2); allowed: rows × columns = 2"),
+            (
+                {"action_names": ["up"]},
+                "action_names is ['up']; allowed: nothing, or one name per action (2)",
+            ),
+            ({"action_names": "ab"}, "action_names is 'ab'; allowed: nothing, or one name"),
+            ({"max_episode_steps": True}, "max_episode_steps is True; allowed: a whole number"),
+            ({"grid_shape": 3}, "grid_shape is 3; allowed: None, or (rows, columns)"),
+            ({"grid_shape": (-1, -2)}, "grid_shape is (-1, -2); allowed: None, or (rows, columns)"),
+            ({"marks": {99: "S"}}, "marks holds state 99; allowed: 0 to 1"),
+            ({"reward": "a lot"}, "reward cannot be read as an array of float64"),
+            (
+                {"grid_shape": (2, 2)},
+                "grid_shape is (2, 2); allowed: None, or (rows, columns) with",
+            ),
         ],
     )
     def test_says_what_is_wrong(self, changes, message):
