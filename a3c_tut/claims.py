@@ -1,0 +1,322 @@
+"""The claims ledger: what the seed says, how it is measured, and what came out (Section 6).
+
+A claim is settled by rule, not by taste. Its protocol and its thresholds are written into the
+ledger (`book/claims.toml`) before anything is run. A measurement then passes each condition or
+does not: passing all of them is "supported", some "supported only when …", none "not supported".
+The ledger also holds the verdict that the prose was written for; if the rule says something else,
+or the numbers are not those on record, the cell fails, and with it the build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from a3c_tut.files import written_whole
+
+SUPPORTED, CONDITIONAL, NOT_SUPPORTED = "supported", "supported only when", "not supported"
+_FIELDS = ("id", "section", "page", "says", "hypothesis", "metric", "protocol", "conditions",
+           "when", "verdict")  # fmt: skip
+
+
+class ClaimError(AssertionError):
+    """Prose, data and verdict disagree."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured effect with its confidence interval.
+
+    Examples
+    --------
+    >>> Interval(1.5, 1.2, 1.8).text(digits=1)
+    '1.5 [1.2, 1.8]'
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def text(self, digits: int = 2) -> str:
+        """Return "mean [low, high]"."""
+        parts = (f"{x:,.{digits}f}".replace("-", "−") for x in (self.mean, self.low, self.high))
+        return "{} [{}, {}]".format(*parts)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that a claim demands of its measurement.
+
+    Parameters
+    ----------
+    name : str
+    at_least, at_most : float, one of the two
+        The whole interval has to lie on this side of the threshold.
+
+    Examples
+    --------
+    >>> Condition("more noise", at_least=1.0).holds(Interval(1.5, 1.2, 1.8))
+    True
+    >>> Condition("more noise", at_least=1.0).holds(Interval(1.5, 0.9, 2.1))
+    False
+    """
+
+    name: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ClaimError(f"condition {self.name!r}: give one of at_least and at_most")
+
+    def holds(self, measured: Interval) -> bool:
+        """Return whether the whole interval lies on the right side."""
+        if self.at_least is not None:
+            return measured.low >= self.at_least
+        assert self.at_most is not None
+        return measured.high <= self.at_most
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An entry of the ledger; `when` completes the verdict "supported only when"."""
+
+    id: str
+    section: str
+    page: str
+    says: str
+    hypothesis: str
+    metric: str
+    protocol: str
+    conditions: tuple[Condition, ...]
+    when: str
+    verdict: str
+
+    def rule(self, measured: Mapping[str, Interval]) -> str:
+        """Return the verdict that the thresholds give.
+
+        Raises
+        ------
+        ClaimError
+            When the measurement has other conditions than the ledger.
+        """
+        names = [condition.name for condition in self.conditions]
+        if sorted(measured) != sorted(names):
+            raise ClaimError(f"{self.id}: measured {sorted(measured)}, the ledger asks for {names}")
+        holds = [condition.holds(measured[condition.name]) for condition in self.conditions]
+        if all(holds):
+            return SUPPORTED
+        return CONDITIONAL if any(holds) else NOT_SUPPORTED
+
+    def fingerprint(self) -> str:
+        """Return a digest of what has to stand before the data: protocol and thresholds."""
+        fixed = {name: value for name, value in asdict(self).items()
+                 if name not in ("verdict", "when", "page")}  # fmt: skip
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+    def verdict_text(self) -> str:
+        """Return the verdict as a sentence's end."""
+        return f"{CONDITIONAL} {self.when}" if self.verdict == CONDITIONAL else self.verdict
+
+
+class Ledger:
+    """All claims, and the record of what was measured.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where `claims.toml` and `data/claims.json` lie. Default: the book's folder, found from
+        where the notebook or the build stands.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "claims.toml").write_text('''
+    ... [[claim]]
+    ... id = "C00"
+    ... section = "1"
+    ... page = "introduction"
+    ... says = "Water is wet."
+    ... hypothesis = "Wetness is above 1."
+    ... metric = "wetness"
+    ... protocol = "30 cups, seeds 0–29"
+    ... when = ""
+    ... verdict = "supported"
+    ... conditions = [{ name = "wet", at_least = 1.0 }]
+    ... ''')
+    >>> ledger = Ledger(folder)
+    >>> ledger.settle("C00", {"wet": Interval(2.0, 1.5, 2.5)}, refresh=True)
+    'supported'
+    >>> ledger.settle("C00", {"wet": Interval(2.0, 0.5, 3.5)})
+    Traceback (most recent call last):
+    ...
+    a3c_tut.claims.ClaimError: C00: the data say 'not supported', the ledger says 'supported'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None):
+        self.folder = _book() if folder is None else Path(folder)
+        entries = tomllib.loads((self.folder / "claims.toml").read_text(encoding="utf-8"))["claim"]
+        self.claims = {entry["id"]: _claim(entry) for entry in entries}
+        if len(self.claims) != len(entries):
+            raise ClaimError("an id stands twice in the ledger")
+
+    @property
+    def _record_path(self) -> Path:
+        return self.folder / "data" / "claims.json"
+
+    def record(self) -> dict[str, Any]:
+        """Return what was measured, by claim."""
+        if not self._record_path.exists():
+            return {}
+        content: dict[str, Any] = json.loads(self._record_path.read_text(encoding="utf-8"))
+        return content
+
+    def settle(
+        self, claim_id: str, measured: Mapping[str, Interval], refresh: bool | None = None
+    ) -> str:
+        """Hold a measurement against the ledger and the record.
+
+        Parameters
+        ----------
+        claim_id : str
+        measured : mapping of condition name to Interval
+        refresh : bool, optional
+            Write the record instead of comparing with it. Default: whether the environment says
+            `A3C_REFRESH=1`, as `make notebooks` does.
+
+        Returns
+        -------
+        str
+            The verdict, as a sentence's end. In a notebook it is also glued as `C01-verdict`, and
+            each condition's interval as `C01-name` (and `-mean`, `-low`, `-high`).
+
+        Raises
+        ------
+        ClaimError
+            When the rule gives another verdict than the ledger holds, the numbers are not those on
+            record, or the protocol has changed since they were measured.
+        """
+        claim = self.claims[claim_id]
+        by_rule = claim.rule(measured)
+        entry = {
+            "protocol": claim.fingerprint(),
+            "verdict": by_rule,
+            "measured": {name: asdict(value) for name, value in measured.items()},
+        }
+        if os.environ.get("A3C_REFRESH") == "1" if refresh is None else refresh:
+            self._write(claim_id, entry)
+        if by_rule != claim.verdict:
+            raise ClaimError(
+                f"{claim_id}: the data say {by_rule!r}, the ledger says {claim.verdict!r}"
+            )
+        self._compare(claim, entry)
+        _glue(claim, measured)
+        return claim.verdict_text()
+
+    def _write(self, claim_id: str, entry: dict[str, Any]) -> None:
+        record = self.record() | {claim_id: entry}
+        self._record_path.parent.mkdir(exist_ok=True)
+        with written_whole(self._record_path) as temporary:
+            temporary.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n")
+
+    def _compare(self, claim: Claim, entry: dict[str, Any]) -> None:
+        known = self.record().get(claim.id)
+        if known is None:
+            raise ClaimError(f"{claim.id}: nothing on record; run `make notebooks`")
+        if known["protocol"] != entry["protocol"]:
+            raise ClaimError(f"{claim.id}: the protocol has changed since the data were taken")
+        for name, interval in entry["measured"].items():
+            for key, value in interval.items():
+                before = known["measured"][name][key]
+                if abs(value - before) > 1e-9 * max(1.0, abs(before)):
+                    raise ClaimError(
+                        f"{claim.id}: {name} ({key}) is {value}, on record is {before}"
+                    )
+
+    def check_complete(self) -> None:
+        """Make sure that every claim is settled, as its verdict says.
+
+        Raises
+        ------
+        ClaimError
+            When one is missing from the record, or settled otherwise.
+        """
+        record = self.record()
+        for claim in self.claims.values():
+            entry = record.get(claim.id)
+            if entry is None:
+                raise ClaimError(f"{claim.id}: nothing on record")
+            measured = {name: Interval(**value) for name, value in entry["measured"].items()}
+            if entry["protocol"] != claim.fingerprint():
+                raise ClaimError(f"{claim.id}: the protocol has changed since the data were taken")
+            if claim.rule(measured) != claim.verdict:
+                raise ClaimError(f"{claim.id}: record and verdict disagree")
+        extra = sorted(set(record) - set(self.claims))
+        if extra:
+            raise ClaimError(f"on record but not in the ledger: {extra}")
+
+    def table(self) -> str:
+        """Return all claims, verdicts and intervals as a Markdown table with links."""
+        record = self.record()
+        lines = ["| claim | the seed says | verdict | measured, with 95 % interval |",
+                 "|---|---|---|---|"]  # fmt: skip
+        for claim in self.claims.values():
+            measured = record[claim.id]["measured"]
+            effects = "<br>".join(
+                f"{name}: {Interval(**value).text()}" for name, value in measured.items()
+            )
+            link = f"[{claim.id}]({claim.page}.ipynb)"
+            lines.append(f"| {link} | {claim.says} ({claim.section}) | {claim.verdict_text()} "
+                         f"| {effects} |")  # fmt: skip
+        return "\n".join(lines)
+
+
+def _claim(entry: dict[str, Any]) -> Claim:
+    missing, extra = set(_FIELDS) - set(entry), set(entry) - set(_FIELDS)
+    if missing or extra:
+        raise ClaimError(
+            f"{entry.get('id')}: missing {sorted(missing)}, unknown {sorted(extra)} in the ledger"
+        )
+    if entry["verdict"] not in (SUPPORTED, CONDITIONAL, NOT_SUPPORTED, "open"):
+        raise ClaimError(f"{entry['id']}: verdict is {entry['verdict']!r}")
+    conditions = tuple(Condition(**condition) for condition in entry["conditions"])
+    return Claim(**{**entry, "conditions": conditions})
+
+
+def _book() -> Path:
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        for place in (folder, folder / "book"):
+            if (place / "claims.toml").exists():
+                return place
+    raise FileNotFoundError("claims.toml is in no folder above this one")
+
+
+def _glue(claim: Claim, measured: Mapping[str, Interval]) -> None:
+    """Hand verdict and numbers to the prose, where there is a notebook to do so."""
+    try:
+        from IPython import get_ipython
+        from myst_nb import glue
+    except ImportError:
+        return
+    if get_ipython() is None:
+        return
+    glue(f"{claim.id}-verdict", _Plain(claim.verdict_text()), display=False)
+    for name, interval in measured.items():
+        key = f"{claim.id}-{name.replace(' ', '-')}"
+        glue(key, _Plain(interval.text()), display=False)
+        for part, value in asdict(interval).items():
+            glue(f"{key}-{part}", value, display=False)
+
+
+class _Plain(str):
+    """Text that shows without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
