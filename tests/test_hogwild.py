@@ -1,0 +1,38 @@
+"""The race: what is lost and torn without a lock, and that nothing is with one."""
+
+import pytest
+
+from a3c_tut import cliff_world, train
+from a3c_tut.hogwild import measure_race
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(cliff_world())
+
+
+def test_with_a_lock_nothing_is_lost_and_nothing_is_torn(trained):
+    race = measure_race(trained, num_updates=50_000, locked=True)
+    assert race.additions > 500_000
+    assert race.reads > 50_000
+    assert (race.lost, race.torn) == (0, 0)
+
+
+def test_without_a_lock_adding_in_place_loses_less_than_two_percent(trained):
+    race = measure_race(trained, num_updates=200_000)
+    assert 0 <= race.lost < 0.02 * race.additions, race
+    assert 0 <= race.torn < 0.02 * race.reads, race
+
+
+def test_what_is_lost_can_be_counted(trained, monkeypatch):
+    """Plant a loss: a push that is left out shows up as lost additions."""
+    from a3c_tut import hogwild
+
+    race_once = hogwild.race
+
+    def forgetful(*arguments):
+        additions, *rest = race_once(*arguments)
+        return additions + 8, *rest
+
+    monkeypatch.setattr(hogwild, "race", forgetful)
+    assert measure_race(trained, num_updates=2_000, locked=True).lost == 16
