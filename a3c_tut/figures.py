@@ -440,3 +440,81 @@ def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool
     ):
         draw(value, color=color, linestyle=dash, linewidth=1.5,
              label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
+
+
+def plot_schedule(result: TrainingResult, first: int = 0, count: int = 120) -> Figure:
+    """Draw a stretch of the schedule: a lane per worker, a mark per push (Section 2.2).
+
+    Parameters
+    ----------
+    result : TrainingResult
+    first, count : int
+        Which pushes to show.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> plot_schedule(train(cliff_world(), total_steps=2_000)).axes[0].get_ylabel()
+    'worker'
+    """
+    figure = new_figure(8.0, 0.7 + 0.45 * result.config.num_workers)
+    axes = figure.subplots()
+    shown = result.schedule[first : first + count]
+    order = np.arange(first, first + len(shown))
+    axes.plot(order, shown, color="#BBBBBB", linewidth=0.8, zorder=1)
+    for worker in range(result.config.num_workers):
+        own = order[shown == worker]
+        axes.plot(
+            own,
+            np.full(len(own), worker),
+            WORKER_MARKERS[worker % len(WORKER_MARKERS)],
+            color=WORKER_COLORS[worker % len(WORKER_COLORS)],
+            markersize=5,
+            zorder=2,
+        )
+    axes.set_yticks(range(result.config.num_workers))
+    axes.set_ylim(result.config.num_workers - 0.5, -0.5)
+    axes.set_xlabel("push, in the order in which they came")
+    axes.set_ylabel("worker")
+    return figure
+
+
+def plot_staleness(results: Mapping[str, TrainingResult], most: int = 12) -> Figure:
+    """Draw how stale the pushes of some runs were: the share of each staleness (Section 2.2).
+
+    Parameters
+    ----------
+    results : mapping of label to TrainingResult
+    most : int
+        Everything staler is gathered in the last bar.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> figure = plot_staleness({"round robin": train(cliff_world(), total_steps=900)})
+    >>> float(figure.axes[0].patches[2].get_height()) > 0.9  # three in turn: always two others
+    True
+    """
+    figure = new_figure(8.0, 3.2)
+    axes = figure.subplots()
+    width = 0.8 / len(results)
+    for number, (label, result) in enumerate(results.items()):
+        stale = np.minimum(result.updates["staleness"], most)
+        share = np.bincount(stale, minlength=most + 1) / len(stale)
+        axes.bar(np.arange(most + 1) + (number - (len(results) - 1) / 2) * width, share, width,
+                 color=(BLUE, ORANGE, GREEN)[number % 3], hatch=("", "//", "..")[number % 3],
+                 edgecolor="white", label=label)  # fmt: skip
+    axes.set_xticks(range(most + 1), [*map(str, range(most)), f"{most}+"])
+    axes.set_ylim(0.0, 1.0)
+    axes.set_xlabel("staleness: pushes since the worker's last sync")
+    axes.set_ylabel("share of the updates")
+    axes.legend(frameon=False)
+    return figure
