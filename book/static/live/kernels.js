@@ -177,18 +177,22 @@
     }
   }
 
+  function is_finite(theta, V, num_actions, state) {
+    let total = V[state];
+    for (let b = 0; b < num_actions; b++) total += theta[state * num_actions + b];
+    return Math.abs(total) < Infinity;
+  }
+
   function apply_sgd(theta, V, num_actions, gradient, num_rows, actor_lr, critic_lr) {
-    let total = 0.0;
+    let finite = true;
     for (let row = 0; row < num_rows; row++) {
       const state = gradient.rows[row];
-      for (let b = 0; b < num_actions; b++) {
+      for (let b = 0; b < num_actions; b++)
         theta[state * num_actions + b] += actor_lr * gradient.theta[row * num_actions + b];
-        total += theta[state * num_actions + b];
-      }
       V[state] += critic_lr * gradient.V[row];
-      total += V[state];
+      finite = finite && is_finite(theta, V, num_actions, state);
     }
-    return total;
+    return finite;
   }
 
   function decay_power(decay, count) {
@@ -205,7 +209,7 @@
     theta, V, num_actions, square_theta, square_V, last_update, now, gradient, num_rows,
     actor_lr, critic_lr, decay, epsilon,
   ) {
-    let total = 0.0;
+    let finite = true;
     for (let row = 0; row < num_rows; row++) {
       const state = gradient.rows[row];
       const kept = decay * decay_power(decay, now - 1 - last_update[state]);
@@ -216,20 +220,19 @@
         const s = kept * square_theta[at] + (1.0 - decay) * g * g;
         square_theta[at] = s;
         theta[at] += (actor_lr * g) / Math.sqrt(s + epsilon);
-        total += theta[at];
       }
       const g = gradient.V[row];
       const s = kept * square_V[state] + (1.0 - decay) * g * g;
       square_V[state] = s;
       V[state] += (critic_lr * g) / Math.sqrt(s + epsilon);
-      total += V[state];
+      finite = finite && is_finite(theta, V, num_actions, state);
     }
-    return total;
+    return finite;
   }
 
   Object.assign(a3c, {
     make_rollout, make_gradient, softmax, entropy, choose, choose_start, step, collect_rollout,
-    compute_n_step_advantages, accumulate_gradients, gradient_norm, clip_gradients, apply_sgd,
-    decay_power, apply_rmsprop,
+    compute_n_step_advantages, accumulate_gradients, gradient_norm, clip_gradients, is_finite,
+    apply_sgd, decay_power, apply_rmsprop,
   });
 });

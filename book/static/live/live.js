@@ -18,7 +18,7 @@
       { name: "world", label: "World", menu: [] },
       { name: "schedule", label: "Schedule, the order of the pushes", menu: [
         ["round_robin", "round robin"], ["random", "random"],
-        ["slow", "random, the last worker slow"], ["recorded", "recorded from 3 processes"],
+        ["slow", "random, the last worker slow"], ["recorded", "recorded from processes"],
       ] },
       { name: "num_workers", label: "Workers N", values: between(1, 8) },
       { name: "slowness", label: "The slow worker is slower by", values: [2, 3, 5, 10, 20, 50],
@@ -35,7 +35,7 @@
       { name: "critic", label: "Critic for the advantages",
         menu: [["local", "the worker’s own copy"], ["global", "the shared one, at the push"]] },
     ]],
-    ["Optimizer", false, [
+    ["How gradients are applied", false, [
       { name: "optimizer", label: "Optimizer", menu: [["rmsprop", "RMSprop"], ["sgd", "SGD"]] },
       { name: "shared_statistics", label: "RMSprop’s statistics",
         menu: [[true, "shared by all workers"], [false, "one set per worker"]] },
@@ -398,7 +398,9 @@
       for (const spec of specs) {
         const made = { ...spec };
         if (spec.name === "world") made.menu = data.worlds.map((world) => [world.key, world.name]);
-        if (spec.name === "schedule" && !data.recorded) made.menu = spec.menu.slice(0, -1);
+        if (spec.name === "schedule")
+          made.menu = [...spec.menu.slice(0, 3), ...(data.recorded
+            ? [["recorded", `recorded from ${data.recorded.config.num_workers} processes`]] : [])];
         controls[spec.name] = make_control(made, start[spec.name], changed);
         group.append(controls[spec.name].row);
       }

@@ -24,19 +24,16 @@
     const first = { drifts: drifts(), theta: shared.theta.slice(), V: shared.V.slice() };
     const pushes = Array.from(order, (worker, i) => {
       crew.refill();
-      let [length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy] =
-        a3c.prepare(arrays, settings, local, worker, scratch);
-      if (settings.global_critic)
-        [num_rows, mean_entropy] = a3c.evaluate(
-          arrays, settings, worker, shared.V, length, terminated, scratch);
-      a3c.push(arrays, settings, shared, statistics, local, worker, scratch, length, num_rows, mean_entropy, log);
+      a3c.prepare(arrays, settings, local, worker, scratch);
+      if (settings.global_critic) a3c.evaluate(arrays, settings, worker, shared.V, scratch);
+      a3c.push(arrays, settings, shared, statistics, local, worker, scratch, log);
       const pushed = drifts();
       a3c.sync(arrays, settings, shared, local, worker);
       const synced = local.counters[worker][a3c.SYNCED_AT] === shared.counters[a3c.UPDATES];
-      a3c.walk_on(shared, local, worker, scratch, length, terminated, truncated, cursor, total_reward, log);
+      a3c.walk_on(shared, local, worker, scratch, log);
       const [, updates] = a3c.drain(log);
       return {
-        worker, length, terminated, synced,
+        worker, synced, length: scratch.turn.length, terminated: scratch.turn.terminated,
         staleness: updates.staleness[0], grad_norm: updates.grad_norm[0],
         pushed, after: drifts(), theta: shared.theta.slice(), V: shared.V.slice(), number: before.length + i,
       };

@@ -16,7 +16,7 @@
   // A worker's own counters.
   const WORKER = 0, STATE = 1, EPISODE_STEPS = 2, OWN_STEPS = 3;
   const PUSHES_SINCE_SYNC = 4, SYNCED_AT = 5, ROWS_SEEN = 6, CURSOR = 7, UNIFORMS_USED = 8;
-  const LOG_ROWS = 8192;
+  const LOG_ROWS = 16384;
 
   /** A world as the page's JSON holds it (see a3c_tut/live.py), in the form that kernels read. */
   function world_arrays(world, config) {
@@ -63,6 +63,11 @@
     return {
       rollout: make_rollout(n, world.num_actions),
       gradient: make_gradient(n, world.num_states, world.num_actions),
+      // What stands between the two halves of a turn.
+      turn: {
+        length: 0, terminated: false, truncated: false, cursor_after: 0, num_rows: 0,
+        total_reward: 0.0, mean_entropy: 0.0, grad_norm: 0.0,
+      },
     };
   }
 
@@ -135,59 +140,48 @@
   }
 
   function prepare(world, settings, me, index, scratch) {
-    const counters = me.counters[index];
+    const counters = me.counters[index], turn = scratch.turn;
     const worker = counters[WORKER];
-    const [length, terminated, truncated, cursor, total_reward] = collect_rollout(
-      world,
-      me.theta[index],
-      counters[STATE],
-      counters[EPISODE_STEPS],
-      settings.rollout_length[worker],
-      me.uniforms[index],
-      counters[CURSOR],
-      scratch.rollout,
-    );
-    let num_rows = 0, mean_entropy = 0.0;
-    if (!settings.global_critic)
-      [num_rows, mean_entropy] = evaluate(
-        world, settings, worker, me.V[index], length, terminated, scratch,
+    [turn.length, turn.terminated, turn.truncated, turn.cursor_after, turn.total_reward] =
+      collect_rollout(
+        world, me.theta[index], counters[STATE], counters[EPISODE_STEPS],
+        settings.rollout_length[worker], me.uniforms[index], counters[CURSOR], scratch.rollout,
       );
-    return [length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy];
+    if (!settings.global_critic) evaluate(world, settings, worker, me.V[index], scratch);
   }
 
-  function evaluate(world, settings, worker, V, length, terminated, scratch) {
-    const rollout = scratch.rollout;
+  function evaluate(world, settings, worker, V, scratch) {
+    const { rollout, gradient, turn } = scratch;
+    const num_actions = world.num_actions;
     compute_n_step_advantages(
-      rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
-      rollout.advantages,
+      rollout.states, rollout.rewards, turn.length, turn.terminated, V, settings.gamma,
+      settings.window, rollout.advantages,
     );
-    return accumulate_gradients(
-      rollout, world.num_actions, length, settings.entropy_coef[worker], scratch.gradient,
+    [turn.num_rows, turn.mean_entropy] = accumulate_gradients(
+      rollout, num_actions, turn.length, settings.entropy_coef[worker], gradient,
     );
+    turn.grad_norm = gradient_norm(gradient, num_actions, turn.num_rows);
+    clip_gradients(gradient, num_actions, turn.num_rows, turn.grad_norm, settings.max_grad_norm);
   }
 
-  function push(
-    world, settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy, log,
-  ) {
-    const counters = me.counters[index];
-    const gradient = scratch.gradient;
+  function push(world, settings, shared, statistics, me, index, scratch, log) {
+    const counters = me.counters[index], gradient = scratch.gradient;
+    const { length, num_rows } = scratch.turn;
     const num_actions = world.num_actions;
     const steps = claim(settings, shared.counters, STEPS, length);
-    const norm = gradient_norm(gradient, num_actions, num_rows);
-    clip_gradients(gradient, num_actions, num_rows, norm, settings.max_grad_norm);
     const factor = annealing(settings, steps, counters[OWN_STEPS]);
     const actor_lr = settings.actor_lr * factor, critic_lr = settings.critic_lr * factor;
-    let total;
+    let finite;
     if (settings.rmsprop) {
       const owner = statistics.updates.length > 1 ? index : 0;
       const now = claim(settings, statistics.updates, owner, 1) + 1;
-      total = apply_rmsprop(
+      finite = apply_rmsprop(
         shared.theta, shared.V, num_actions, statistics.square_theta[owner],
         statistics.square_V[owner], statistics.last_update[owner], now, gradient, num_rows,
         actor_lr, critic_lr, settings.rmsprop_decay, settings.rmsprop_epsilon,
       );
     } else {
-      total = apply_sgd(
+      finite = apply_sgd(
         shared.theta, shared.V, num_actions, gradient, num_rows, actor_lr, critic_lr,
       );
     }
@@ -201,11 +195,11 @@
     log.updates.worker[at] = counters[WORKER];
     log.updates.step[at] = steps + length;
     log.updates.staleness[at] = update - counters[SYNCED_AT];
-    log.updates.grad_norm[at] = norm;
-    log.updates.entropy[at] = mean_entropy;
+    log.updates.grad_norm[at] = scratch.turn.grad_norm;
+    log.updates.entropy[at] = scratch.turn.mean_entropy;
     log.updates.learning_rate[at] = actor_lr;
     log.filled[1]++;
-    return Math.abs(total) < Infinity && norm < Infinity;
+    return finite && scratch.turn.grad_norm < Infinity;
   }
 
   function sync(world, settings, shared, me, index) {
@@ -232,13 +226,12 @@
     counters[ROWS_SEEN] = pushed;
   }
 
-  function walk_on(
-    shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log,
-  ) {
-    const counters = me.counters[index];
-    let total_return = me.episode_return[index] + total_reward;
-    counters[UNIFORMS_USED] += cursor - counters[CURSOR];
-    counters[CURSOR] = cursor;
+  function walk_on(shared, me, index, scratch, log) {
+    const counters = me.counters[index], turn = scratch.turn;
+    const { length, terminated, truncated } = turn;
+    let total_return = me.episode_return[index] + turn.total_reward;
+    counters[UNIFORMS_USED] += turn.cursor_after - counters[CURSOR];
+    counters[CURSOR] = turn.cursor_after;
     counters[OWN_STEPS] += length;
     counters[EPISODE_STEPS] += length;
     counters[STATE] = scratch.rollout.states[length];
@@ -276,21 +269,11 @@
         why = NEEDS_UNIFORMS;
         break;
       }
-      let [length, terminated, truncated, cursor, total_reward, num_rows, mean_entropy] = prepare(
-        world, settings, me, index, scratch,
-      );
-      if (settings.global_critic)
-        [num_rows, mean_entropy] = evaluate(
-          world, settings, index, shared.V, length, terminated, scratch,
-        );
-      const finite = push(
-        world, settings, shared, statistics, me, index, scratch, length, num_rows, mean_entropy,
-        log,
-      );
+      prepare(world, settings, me, index, scratch);
+      if (settings.global_critic) evaluate(world, settings, index, shared.V, scratch);
+      const finite = push(world, settings, shared, statistics, me, index, scratch, log);
       sync(world, settings, shared, me, index);
-      walk_on(
-        shared, me, index, scratch, length, terminated, truncated, cursor, total_reward, log,
-      );
+      walk_on(shared, me, index, scratch, log);
       turn++;
       if (!finite) {
         why = DIVERGED;
