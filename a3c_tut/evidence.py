@@ -10,12 +10,10 @@ run works. It needs no tuning, and it is what a user feels: how wrong the step s
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,14 +23,7 @@ from a3c_tut import tables
 from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
-from a3c_tut.exact import expected_rollout_gradient
 from a3c_tut.experiments import final_return, mean_interval
-from a3c_tut.gen_a3c_figures import (
-    Walker,
-    accumulate_gradients,
-    collect_rollout,
-    compute_n_step_advantages,
-)
 from a3c_tut.kernels import kernel
 from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from a3c_tut.config import A3CConfig
 from a3c_tut.files import written_whole
 from a3c_tut.kernels import make_rollout, softmax
+from a3c_tut.schedules import RandomSchedule
 from a3c_tut.tables import EPISODE_DTYPE, STEPS, UPDATE_DTYPE
 from a3c_tut.worker import Seed
 from a3c_tut.worlds import TableWorld
@@ -46,6 +47,8 @@ class TrainingResult:
     failures : tuple of dict
         The workers that raised or died in a run that went on without them: worker, update, reason,
         inside_lock.
+    order : str or RandomSchedule
+        How the schedule came about: "round_robin", a RandomSchedule, "given" or "recorded".
     initial : mapping of arrays
         The tables that all workers started from, "theta" and "values", in the world's units.
 
@@ -67,6 +70,7 @@ class TrainingResult:
     state: Mapping[str, NDArray[Any]] = field(repr=False)
     initial: Mapping[str, NDArray[Any]] = field(repr=False)
     failures: tuple[dict[str, Any], ...] = ()
+    order: str | RandomSchedule = "round_robin"
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -120,6 +124,7 @@ class TrainingResult:
             "total_steps": self.total_steps,
             "runner": self.runner,
             "failures": self.failures,
+            "order": self.order if isinstance(self.order, str) else {"weights": self.order.weights},
             "world": {
                 "max_episode_steps": world.max_episode_steps,
                 "name": world.name,
@@ -177,7 +182,7 @@ class TrainingResult:
     @classmethod
     def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
         grid = about["world"]["grid_shape"]
-        seed = about["seed"]
+        seed, order = about["seed"], about["order"]
         return cls(
             world=TableWorld(
                 **{name: arrays[f"world.{name}"] for name in WORLD_ARRAYS},
@@ -196,6 +201,7 @@ class TrainingResult:
             state=_named(arrays, "state."),
             initial=_named(arrays, "initial."),
             failures=tuple(about["failures"]),
+            order=order if isinstance(order, str) else RandomSchedule(order["weights"]),
         )
 
 

@@ -26,7 +26,7 @@ from a3c_tut.team import TableTeam
 from a3c_tut.worker import Seed, TableCrew, worker_seeds
 from a3c_tut.worlds import TableWorld
 
-_NEVER = np.iinfo(np.int64).max
+_NEVER = 2**62  # steps that no run reaches, with room for one more push
 
 
 def train(
@@ -118,18 +118,23 @@ def train(
         if initial_theta is not None or initial_values is not None:
             raise ValueError("initial tables are given with resume_from; allowed: one of the two")
         initial = dict(start.initial)
-    order, has_end = _schedule(schedule, config, seed, start)
-    stop_at = _NEVER if has_end else total_steps
+    if runner == "emulated":
+        turns, order = _schedule(schedule, config, seed, start)
+    else:
+        turns, order = None, "recorded"
+    stop_at = _NEVER if order == "given" else total_steps
     if stop_after is not None:
         stop_at = min(stop_at, stop_after)
-    run = _Run(world, config, int(total_steps), _plain(seed), runner, stop_at, initial, start)
+    run = _Run(
+        world, config, int(total_steps), _plain(seed), runner, order, stop_at, initial, start
+    )
     # Interpreted kernels would warn where a run diverges; it is reported in its own words.
     with (
         np.errstate(all="ignore"),
         _bar(progress, min(stop_at, total_steps), 0 if start is None else start.steps) as bar,
     ):
-        if runner == "emulated":
-            return run.emulated(order, bar)
+        if turns is not None:
+            return run.emulated(turns, bar)
         return run.in_processes(
             start_method, on_worker_failure, bar, checkpoint_path, checkpoint_every
         )
@@ -145,12 +150,13 @@ class _Run:
         total_steps: int,
         seed: Seed,
         runner: str,
+        order: str | RandomSchedule,
         stop_at: int,
         initial: dict[str, NDArray[Any]],
         start: TrainingResult | None,
     ):
         self._asked = (world, config, total_steps, seed, runner)
-        self._stop_at, self._initial, self._start = stop_at, initial, start
+        self._order, self._stop_at, self._initial, self._start = order, stop_at, initial, start
         self._theta, self._V = initial["theta"], initial["values"] * config.reward_scale
 
     def emulated(self, order: Schedule, on_progress: Any) -> TrainingResult:
@@ -238,6 +244,7 @@ class _Run:
             updates=tables.joined(UPDATE_DTYPE, [*before_updates, *updates]),
             state=state,
             initial=self._initial,
+            order=self._order,
             failures=tuple(
                 {"worker": e.worker, "update": e.update, "reason": e.reason,
                  "inside_lock": e.inside_lock} for e in failures or ()
@@ -313,7 +320,7 @@ def _checked(
     config = A3CConfig() if config is None else config
     if not isinstance(config, A3CConfig):
         raise ValueError(f"config is {config!r}; allowed: an A3CConfig")
-    whole("total_steps", total_steps, 1)
+    whole("total_steps", total_steps, 1, most=_NEVER)
     worker_seeds(seed, config.num_workers)
     if stop_after is not None:
         whole("stop_after", stop_after, 1, also="None or ")
@@ -390,10 +397,16 @@ def _schedule(
     config: A3CConfig,
     seed: Seed,
     start: TrainingResult | None,
-) -> tuple[Schedule, bool]:
-    """Return the schedule, and whether it ends by itself."""
+) -> tuple[Schedule, str | RandomSchedule]:
+    """Return the schedule, and its name in the result; a run that goes on keeps its own."""
+    if schedule is None and start is not None:
+        if start.order == "given":
+            raise ValueError(
+                "schedule is None, but resume_from ran a given list; allowed: that list, whole"
+            )
+        schedule = "round_robin" if start.order == "recorded" else start.order
     if schedule is None or (isinstance(schedule, str) and schedule == "round_robin"):
-        return RoundRobin(config.num_workers), False
+        return RoundRobin(config.num_workers), "round_robin"
     if isinstance(schedule, str):
         if schedule != "random":
             raise ValueError(
@@ -404,7 +417,8 @@ def _schedule(
     if isinstance(schedule, RandomSchedule):
         # Child number N of the seed; children 0 .. N − 1 are the workers'.
         entropy = np.random.SeedSequence(seed)
-        return schedule.seeded(config.num_workers, entropy.spawn(config.num_workers + 1)[-1]), False
+        own = entropy.spawn(config.num_workers + 1)[-1]
+        return schedule.seeded(config.num_workers, own), schedule
     given = check_given(schedule, config.num_workers)
     if start is not None and not np.array_equal(
         given.workers[: len(start.schedule)], start.schedule
@@ -413,7 +427,7 @@ def _schedule(
             "schedule does not begin with the schedule of resume_from; allowed: the whole list, "
             "of which the first part has been run"
         )
-    return given, True
+    return given, "given"
 
 
 def _load(given: TrainingResult | str | os.PathLike[str] | None) -> TrainingResult | None:

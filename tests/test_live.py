@@ -677,9 +677,9 @@ def test_a_strict_policy_is_kept(visit, server, site, kind):
     element = html[html.index('<div class="a3c-live"') :]
     element = element[: element.index("</div>") + 6]
     names = re.findall(r"live/\w+\.js", html)
-    bare = "<!doctype html><html lang='en'><title>bare</title><body>" + element
+    bare = "<!doctype html><html lang='en'><head><title>bare</title>"
+    bare += "<link rel='icon' href='_static/a3c-logo.svg'></head><body>" + element
     bare += "<link rel='stylesheet' href='_static/live/live.css'>"
-    bare += "<link rel='icon' href='_static/a3c-logo.svg'>"
     bare += "".join(f"<script src='_static/{name}'></script>" for name in names)
     (site / "bare.html").write_text(bare, encoding="utf-8")
     server.policy = f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {workers}"

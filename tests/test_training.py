@@ -672,6 +672,18 @@ class TestResume:
         assert_same(last, train(CLIFF, total_steps=600, initial_values=values))
         assert_same(replay(last), last)
 
+    @pytest.mark.parametrize("schedule", ["random", RandomSchedule((1.0, 1.0, 0.2))])
+    def test_the_schedule_need_not_be_said_again(self, schedule, tmp_path):
+        first = train(CLIFF, total_steps=600, schedule=schedule, stop_after=200)
+        first.save(tmp_path / "run.npz")
+        last = train(CLIFF, total_steps=600, resume_from=tmp_path / "run.npz")
+        assert_same(last, train(CLIFF, total_steps=600, schedule=schedule))
+
+    def test_a_given_list_must_be_said_again(self):
+        first = train(CLIFF, total_steps=600, schedule=[0, 1, 2] * 50, stop_after=200)
+        with pytest.raises(ValueError, match="resume_from ran a given list"):
+            train(CLIFF, total_steps=600, resume_from=first)
+
     def test_a_finished_run_stays_as_it_is(self):
         result = train(CLIFF, total_steps=300)
         assert_same(train(CLIFF, total_steps=300, resume_from=result), result)

@@ -1,0 +1,189 @@
+"""Both figures of a run, drawn again fast enough to follow a slider (Section 5).
+
+Nearly all the time of a drawing goes into text (tick labels, mostly) and into the layout around it,
+and neither changes from run to run. So they are drawn once and kept as pixels, and an update only
+puts the new run's marks, colours and arrows on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from a3c_tut import figures
+from a3c_tut.experiments import moving_average
+from a3c_tut.results import TrainingResult
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+
+class LiveFigures:
+    """Figures 1 and 2 of one run after another, as PNG.
+
+    The same pictures as `plot_returns` and `plot_policy`; the arrangement is that of the first run.
+    A run of another world, number of workers or shape is drawn from scratch.
+
+    Parameters
+    ----------
+    result : TrainingResult
+        The first run.
+    window : int from 1
+        Episodes in the moving average.
+    references : mapping of name to return, optional
+        Dashed lines; default: `reference_returns` of the world.
+    dpi : int
+        Pixels per inch; Figure 1 is 8 inches wide, Figure 2 is 10.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> live = LiveFigures(train(cliff_world()))
+    >>> live.update(train(cliff_world(), seed=1))
+    >>> [png[1:4] for png in live.pngs()]
+    [b'PNG', b'PNG']
+    """
+
+    def __init__(
+        self,
+        result: TrainingResult,
+        window: int = 50,
+        references: Mapping[str, float] | None = None,
+        dpi: int = 100,
+    ):
+        self._window, self._given, self._dpi = window, references, dpi
+        self._draw_anew(result)
+
+    def update(self, result: TrainingResult) -> None:
+        """Show another run."""
+        if self._shape(result) != self._drawn or (self._path is None and self._way(result)):
+            self._draw_anew(result)
+            return
+        self._set_returns(result)
+        self._set_policy(result)
+        for layer in self._layers:
+            layer.draw()
+
+    def pngs(self) -> tuple[bytes, bytes]:
+        """Return both pictures."""
+        first, second = (layer.png() for layer in self._layers)
+        return first, second
+
+    def _shape(self, result: TrainingResult) -> tuple[Any, ...]:
+        """Return what cannot change without another arrangement of the picture."""
+        world = result.world
+        return (
+            world.name, world.num_states, world.num_actions, world.grid_shape,
+            tuple(world.marks.items()), tuple(self._references(result).items()),
+            result.config.num_workers, result.total_steps,
+            len(result.episodes) >= self._window,
+        )  # fmt: skip
+
+    def _references(self, result: TrainingResult) -> Mapping[str, float]:
+        if self._given is not None:
+            return self._given
+        return figures.reference_returns(result.world)
+
+    def _way(self, result: TrainingResult) -> list[int]:
+        return figures._path_through(result) if self._map is not None else []
+
+    def _draw_anew(self, result: TrainingResult) -> None:
+        self._drawn = self._shape(result)
+        references = self._references(result)
+        one, two = figures.plot_returns(result, self._window, references), figures.plot_policy(result)
+        self._returns, self._heatmap = one.axes[0], two.axes[0]
+        has_map = result.world.grid_shape is not None and result.world.num_actions == 4
+        self._map = two.axes[1] if has_map else None
+        self._path = None
+        live: list[Artist] = [self._returns.yaxis]
+        if self._map is not None:
+            live += [*self._map.collections, *self._map.lines]
+            if self._map.lines:
+                self._path = self._map.lines[0]
+                live.append(self._map.get_legend())
+        legend = self._returns.get_legend()
+        assert legend is not None
+        self._layers = (
+            _Layer(one, [*live[:1], *self._returns.lines, legend], self._dpi),
+            _Layer(two, [*live[1:], *self._heatmap.images, *self._heatmap.lines], self._dpi),
+        )
+
+    def _set_returns(self, result: TrainingResult) -> None:
+        axes, episodes = self._returns, result.episodes
+        legend = axes.get_legend()
+        assert legend is not None
+        for worker in range(result.config.num_workers):
+            own = episodes[episodes["worker"] == worker]
+            axes.lines[worker].set_data(own["step"], own["total_return"])
+            legend.get_texts()[worker].set_text(f"worker {worker}, {len(own):,} episodes")
+        if len(episodes) >= self._window:
+            means = moving_average(episodes["total_return"], self._window)
+            axes.lines[result.config.num_workers].set_data(
+                episodes["step"][self._window - 1 :], means
+            )
+        references = [*self._references(result).values()]
+        figures._scale_returns(axes, np.concatenate([episodes["total_return"], references]))
+
+    def _set_policy(self, result: TrainingResult) -> None:
+        world, policy = result.world, result.policy
+        self._heatmap.images[0].set_data(policy)
+        if self._map is None or world.grid_shape is None:
+            return
+        walked = [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
+        for a, (along, down) in enumerate(((0, -1), (1, 0), (0, 1), (-1, 0))):
+            length = 0.46 * policy[walked, a]
+            arrows: Any = self._map.collections[a]
+            arrows.set_UVC(along * length, down * length)
+        if self._path is None:
+            return
+        path, legend = self._way(result), self._map.get_legend()
+        assert legend is not None
+        row, column = np.divmod(np.array(path, dtype=int), world.grid_shape[1])
+        self._path.set_data(column, row)
+        legend.set_visible(bool(path))
+        legend.get_texts()[0].set_text(
+            f"most probable actions from the start: {len(path) - 1} steps"
+        )
+
+
+class _Layer:
+    """One figure: what stays, as pixels, and what is drawn on it each time."""
+
+    def __init__(self, figure: Figure, live: list[Artist], dpi: int):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        figure.set_dpi(dpi)
+        self._canvas = FigureCanvasAgg(figure)
+        self._canvas.draw()  # arranges it, once
+        figure.set_layout_engine("none")
+        # The frame is drawn again with what it frames, which would otherwise cover half of it.
+        frames = [spine for axes in figure.axes for spine in axes.spines.values()]
+        self._live = sorted([*live, *frames], key=lambda artist: artist.get_zorder())
+        for artist in self._live:
+            artist.set_animated(True)
+        self._canvas.draw()
+        self._rest = self._canvas.copy_from_bbox(figure.bbox)
+        self._figure = figure
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what has changed on what has not."""
+        self._canvas.restore_region(self._rest)
+        renderer = self._canvas.get_renderer()
+        for artist in self._live:
+            artist.draw(renderer)
+
+    def png(self) -> bytes:
+        """Return the picture."""
+        from PIL import Image
+
+        buffer = BytesIO()
+        # Fast rather than small: it is looked at once.
+        Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3]).save(
+            buffer, "png", compress_level=1
+        )
+        return buffer.getvalue()
