@@ -24,13 +24,14 @@ from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
 from a3c_tut.experiments import final_return, mean_interval
-from a3c_tut.kernels import kernel
+from a3c_tut.kernels import kernel, softmax
 from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule
-from a3c_tut.tables import CURSOR, LOG_ROWS, STEPS
+from a3c_tut.signals import DIVERGED, DONE, FINISHED, LOG_FULL, NEEDS_UNIFORMS
+from a3c_tut.tables import CURSOR, LENGTH, LOG_ROWS, STEPS, TERMINATED, UPDATES
 from a3c_tut.training import train
-from a3c_tut.worker import DIVERGED, DONE, FINISHED, LOG_FULL, NEEDS_UNIFORMS, TableCrew, refill
+from a3c_tut.worker import TableCrew, refill
 from a3c_tut.worlds import TableWorld, cliff_world
 
 Floats = NDArray[np.float64]
@@ -38,8 +39,8 @@ Value = TypeVar("Value")
 
 #: The seeds that settle a claim, and those for looking around and tuning.
 SEEDS, TUNING_SEEDS = range(1000, 1030), range(100, 130)
-#: The step sizes of actor and critic at which stability is measured: a factor of 512.
-STEP_SIZES = 0.0125 * 2.0 ** np.arange(10)
+#: The step sizes of actor and critic at which stability is measured: 0.0125, 0.025, …, 1.6.
+STEP_SIZES = 0.0125 * 2.0 ** np.arange(8)
 #: A run works when its last 100 episodes return at least this, on average.
 WORKS = -20.0
 #: One worker ten times slower than the two others.
@@ -73,12 +74,37 @@ def each_seed(function: Callable[[int], Value], seeds: Sequence[int] = SEEDS) ->
 
 
 @kernel
+def recall(me, index, memory, number, pick, scratch):  # type: ignore[no-untyped-def]
+    """Put a rollout into the memory, and take out one at random for the gradient."""
+    rollout, whole = scratch.rollout, scratch.turn.whole
+    size = memory.whole.shape[0]
+    slot, length = number % size, whole[LENGTH]
+    memory.whole[slot, 0], memory.whole[slot, 1] = length, whole[TERMINATED]
+    for t in range(length):
+        memory.states[slot, t] = rollout.states[t]
+        memory.actions[slot, t] = rollout.actions[t]
+        memory.rewards[slot, t] = rollout.rewards[t]
+    memory.states[slot, length] = rollout.states[length]
+    slot = int(pick * min(number + 1, size))
+    length = memory.whole[slot, 0]
+    whole[LENGTH], whole[TERMINATED] = length, memory.whole[slot, 1]
+    for t in range(length):
+        rollout.states[t] = memory.states[slot, t]
+        rollout.actions[t] = memory.actions[slot, t]
+        rollout.rewards[t] = memory.rewards[slot, t]
+        softmax(me.theta[index], rollout.states[t], rollout.policies, rollout.log_policies, t)
+    rollout.states[length] = memory.states[slot, length]
+
+
+@kernel
 def take_watched_turns(  # type: ignore[no-untyped-def]
-    world, settings, shared, statistics, me, scratch, log, schedule, first, stop_at, fresh, visits
-):
+    world, settings, shared, statistics, me, scratch, log, schedule, first, stop_at, fresh, visits,
+    memory, picks
+):  # fmt: skip
     """Take turns as `tables.take_turns` does, with settings per worker, counting what was tried.
 
     With `fresh`, a worker copies the shared tables *before* it acts, so that no gradient is stale.
+    With a memory, the gradient is that of an old rollout, drawn at random.
     """
     turn = first
     why = DONE
@@ -99,7 +125,16 @@ def take_watched_turns(  # type: ignore[no-untyped-def]
         tables.prepare(world, mine, me, index, scratch)
         for t in range(scratch.turn.whole[tables.LENGTH]):
             visits[scratch.rollout.states[t], scratch.rollout.actions[t]] += 1
+        length, terminated = scratch.turn.whole[LENGTH], scratch.turn.whole[TERMINATED]
+        last = scratch.rollout.states[length]
+        if memory.whole.shape[0] > 0:
+            recall(me, index, memory, shared.counters[UPDATES], picks[turn], scratch)
+            tables.evaluate(mine, index, me.V[index], scratch)
+        used = scratch.turn.whole[LENGTH]
         finite = tables.push(mine, shared, statistics, me, index, scratch, log)
+        shared.counters[STEPS] += length - used
+        scratch.turn.whole[LENGTH], scratch.turn.whole[TERMINATED] = length, terminated
+        scratch.rollout.states[length] = last
         if not fresh:
             tables.sync(mine, shared, me, index)
         tables.walk_on(shared, me, index, scratch, log)
@@ -110,13 +145,29 @@ def take_watched_turns(  # type: ignore[no-untyped-def]
     return turn, why
 
 
+class Memory(NamedTuple):
+    """The last B rollouts of all workers: a replay buffer."""
+
+    states: NDArray[np.int64]  # (B, n + 1)
+    actions: NDArray[np.int64]  # (B, n)
+    rewards: Floats  # (B, n)
+    whole: NDArray[np.int64]  # (B, 2): length, terminated
+
+
 class _WatchedCrew(TableCrew):
-    """A crew whose copies may be fresh, and whose workers may have rates of their own."""
+    """A crew whose copies may be fresh, whose workers may have rates of their own, or a memory."""
 
     def __init__(
         self, world: TableWorld, config: A3CConfig, total_steps: int, seed: int, fresh: bool,
-        rates: Sequence[float],
+        rates: Sequence[float], remember: int,
     ):  # fmt: skip
+        n = max(config.per_worker("rollout_length"))
+        integers = np.int64
+        self._memory = Memory(
+            np.zeros((remember, n + 1), integers), np.zeros((remember, n), integers),
+            np.zeros((remember, n)), np.zeros((remember, 2), integers),
+        )  # fmt: skip
+        self._picker = np.random.default_rng([seed, remember])
         zeros = np.zeros((world.num_states, world.num_actions))
         super().__init__(world, config, total_steps, seed, zeros, zeros[:, 0])
         self._each = tuple(
@@ -133,6 +184,7 @@ class _WatchedCrew(TableCrew):
     ) -> tuple[bool, NDArray[Any], NDArray[Any]]:
         """Take whole turns in this order."""
         turn, why = 0, NEEDS_UNIFORMS
+        picks = self._picker.random(len(schedule))
         while why == NEEDS_UNIFORMS:
             for index, stream in enumerate(self._streams):
                 if self.local.counters[index, CURSOR] > 0:
@@ -140,6 +192,7 @@ class _WatchedCrew(TableCrew):
             turn, why = take_watched_turns(
                 self._world, self._each, self.shared, self.statistics, self.local, self._scratch,
                 self._log, schedule, turn, stop_at, self._fresh, self.visits,
+                self._memory, picks,
             )  # fmt: skip
         episodes, updates, *_ = tables.drain(self._log)
         return why == DIVERGED, episodes, updates
@@ -168,6 +221,7 @@ def watch(
     schedule: RandomSchedule | NDArray[np.int64] | None = None,
     fresh: bool = False,
     rates: Sequence[float] | None = None,
+    remember: int = 0,
 ) -> Watched:
     """Train as `train` does, and count every action; for controls that `train` does not offer.
 
@@ -179,6 +233,9 @@ def watch(
         every gradient is computed at the parameters to which it is applied.
     rates : one factor per worker, optional
         Multiplies the step sizes of that worker.
+    remember : int from 0
+        Learn from a rollout drawn at random from the last so many, as with a replay buffer, instead
+        of from the newest one; without any correction for their age.
 
     Returns
     -------
@@ -200,8 +257,9 @@ def watch(
     """
     workers = config.num_workers
     crew = _WatchedCrew(
-        world, config, total_steps, seed, fresh, rates if rates is not None else (1.0,) * workers
-    )
+        world, config, total_steps, seed, fresh,
+        rates if rates is not None else (1.0,) * workers, remember,
+    )  # fmt: skip
     order: Schedule = RoundRobin(workers)
     stop_at = total_steps
     if isinstance(schedule, RandomSchedule):
@@ -228,7 +286,6 @@ def working(
     *,
     seeds: Sequence[int] = SEEDS,
     step_sizes: ArrayLike = STEP_SIZES,
-    rates: Sequence[float] | None = None,
     **asked: Any,
 ) -> NDArray[np.bool_]:
     """Return at which step sizes a run works, seed by seed (Section 2.3).
@@ -238,10 +295,9 @@ def working(
     config : A3CConfig
         Its two step sizes are replaced by those of the range.
     seeds, step_sizes : sequences
-    rates : one factor per worker, optional
-        As in `watch`.
     **asked
-        Further arguments of `train`.
+        Further arguments of `train`, or of `watch` where one of them is `rates`, `fresh` or
+        `remember`.
 
     Returns
     -------
@@ -261,10 +317,10 @@ def working(
         for step_size in np.asarray(step_sizes, dtype=float):
             stepped = replace(config, actor_lr=float(step_size), critic_lr=float(step_size))
             try:
-                if rates is None:
-                    run = train(world, stepped, seed=seed, **asked)
+                if asked.keys() & {"rates", "fresh", "remember"}:
+                    run = watch(world, stepped, seed=seed, **asked).result
                 else:
-                    run = watch(world, stepped, seed=seed, rates=rates, **asked).result
+                    run = train(world, stepped, seed=seed, **asked)
                 ended.append(final_return(run) >= WORKS)
             except DivergenceError:
                 ended.append(False)
@@ -293,3 +349,248 @@ def curve(works: NDArray[np.bool_]) -> Floats:
     [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
     return np.array([mean_interval(column) for column in works.T.astype(float)])
+
+
+# --- Chapter 1 ----------------------------------------------------------------------------------
+
+
+def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:
+    """Return where a crew is, update by update, while its policy stands still (Section 1).
+
+    The policy is that of a run after 3,000 steps, when the way is found and falls still happen.
+
+    Parameters
+    ----------
+    num_workers : int from 1
+        They take turns.
+    seed : int from 0
+    rollouts : int
+        Of all workers together.
+
+    Returns
+    -------
+    (rollouts, S) floats
+        The share of each rollout's steps that was spent in each state.
+    """
+    world = cliff_world()
+    theta = train(world, total_steps=3_000, seed=seed).theta
+    config = A3CConfig(num_workers=num_workers)
+    walkers = [Walker(world, config, worker, seed) for worker in range(num_workers)]
+    shares = np.zeros((rollouts, world.num_states))
+    for k in range(rollouts):
+        states, actions, _ = collect_rollout(theta, walkers[k % num_workers])
+        np.add.at(shares[k], states[: len(actions)], 1.0 / len(actions))
+    return shares
+
+
+def autocorrelation(series: ArrayLike, lags: int) -> Floats:
+    """Return how alike the entries of a series of vectors are at each distance, from 0 on.
+
+    The mean inner product of two deviations from the mean, over the mean square of one.
+
+    Parameters
+    ----------
+    series : (K, D) floats
+    lags : int
+        The largest distance.
+
+    Returns
+    -------
+    (lags + 1,) floats
+        1 at distance 0; about 0 where entries have nothing to do with each other.
+
+    Examples
+    --------
+    >>> autocorrelation([[1.0], [-1.0]] * 50, 2).round(2).tolist()
+    [1.0, -1.0, 1.0]
+    """
+    deviation = np.asarray(series, dtype=float)
+    deviation = deviation - deviation.mean(axis=0)
+    count = len(deviation)
+    products = [(deviation[: count - k] * deviation[k:]).sum() / (count - k)
+                for k in range(lags + 1)]  # fmt: skip
+    return np.array(products) / products[0]
+
+
+def scatter_of_means(series: Floats, stretch: int) -> float:
+    """Return the variance of the mean over a stretch of entries, against that of one entry.
+
+    1 / stretch where entries are independent; larger where neighbours are alike.
+    """
+    whole = series[: len(series) // stretch * stretch].reshape(-1, stretch, series.shape[1])
+    return float(whole.mean(axis=1).var(axis=0).sum() / series.var(axis=0).sum())
+
+
+class Decorrelation(NamedTuple):
+    """What one seed says about C01: one worker and three, in that order.
+
+    Attributes
+    ----------
+    correlations : (2, 13) floats
+        `autocorrelation` of what the workers visit.
+    scatter : (2,) floats
+        `scatter_of_means` over 120 updates.
+    """
+
+    correlations: Floats
+    scatter: Floats
+
+
+def decorrelation(seeds: Sequence[int] = SEEDS) -> list[Decorrelation]:
+    """Compare what one worker visits with what three do, at equal samples (Section 1)."""
+
+    def one(seed: int) -> Decorrelation:
+        both = [visited(workers, seed) for workers in (1, 3)]
+        return Decorrelation(
+            np.array([autocorrelation(series, 12) for series in both]),
+            np.array([scatter_of_means(series, 120) for series in both]),
+        )
+
+    return each_seed(one, seeds)
+
+
+def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
+    """Do parallel workers decorrelate experience? (Section 1)."""
+    return {
+        "neighbours": interval([m.correlations[0, 1] - m.correlations[1, 1] for m in measured]),
+        "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
+    }
+
+
+def c02(works: Mapping[str, NDArray[np.bool_]], final: ArrayLike) -> dict[str, Interval]:
+    """Is learning stable without a replay buffer? (Section 1).
+
+    Parameters
+    ----------
+    works : mapping
+        `working` of "one worker", "three workers" and "one worker and a buffer".
+    final : (seeds,) floats
+        Final returns of the default configuration.
+    """
+    return {
+        "learns": interval(final),
+        "over one worker": wider(works["three workers"], works["one worker"]),
+        "over a buffer": wider(works["three workers"], works["one worker and a buffer"]),
+    }
+
+
+# --- Section 2.3 --------------------------------------------------------------------------------
+
+#: The updates after which gradients are looked at.
+MOMENTS = (100, 200, 400, 800, 1600, 3200, 6400)
+
+
+class Drift(NamedTuple):
+    """Of one gradient: how noisy it is by chance, and what its age adds.
+
+    Attributes
+    ----------
+    chance : float
+        The variance of a rollout's gradient at the shared parameters.
+    age : float
+        The squared distance between the expected gradient at the worker's copy and at the shared
+        parameters.
+    staleness : int
+        Pushes since the worker's last sync.
+    """
+
+    chance: float
+    age: float
+    staleness: int
+
+
+def drift(
+    seed: int,
+    schedule: RandomSchedule | NDArray[np.int64] | None = None,
+    config: A3CConfig | None = None,
+    draws: int = 40,
+) -> list[Drift]:
+    """Look at the gradient that is about to be pushed, at some moments of a run (Section 2.3).
+
+    Parameters
+    ----------
+    seed : int from 0
+    schedule : as in `train`
+    config : A3CConfig, optional
+    draws : int
+        Rollouts from which the variance is estimated.
+
+    Returns
+    -------
+    list of Drift, one per entry of `MOMENTS`
+    """
+    world, asked = cliff_world(), config or A3CConfig()
+    whole = train(world, asked, seed=seed, schedule=schedule)
+    found = []
+    for moment in MOMENTS:
+        if moment >= len(whole.schedule):
+            break
+        state = train(world, asked, seed=seed, schedule=whole.schedule[:moment]).state
+        worker = int(whole.schedule[moment])
+        counters = state["local_counters"][worker]
+        begin = world.start
+        if counters[tables.EPISODE_STEPS] > 0:
+            begin = np.eye(world.num_states)[counters[tables.STATE]]
+        fresh, stale = (
+            np.concatenate([table.ravel() for table in _expected(world, asked, theta, V, begin)])
+            for theta, V in ((state["theta"], state["V"]),
+                             (state["local_theta"][worker], state["local_V"][worker]))
+        )  # fmt: skip
+        walker = Walker(world, asked, worker, np.random.SeedSequence([seed, moment]).entropy)
+        chance = 0.0
+        for _ in range(draws):
+            walker.state, walker.episode_steps = int(begin.argmax()), 1
+            s, a, r = collect_rollout(state["theta"], walker)
+            A = compute_n_step_advantages(s, r, walker.terminated, state["V"], asked.gamma)
+            drawn = accumulate_gradients(s, a, A, state["theta"], _beta(asked))
+            one = np.concatenate([table.ravel() for table in drawn])
+            chance += float(((one - fresh) ** 2).sum()) / draws
+        staleness = int(whole.updates["staleness"][moment])
+        found.append(Drift(chance, float(((stale - fresh) ** 2).sum()), staleness))
+    return found
+
+
+def _beta(config: A3CConfig) -> float:
+    return float(config.per_worker("entropy_coef")[0])
+
+
+def _expected(
+    world: TableWorld, config: A3CConfig, theta: Floats, V: Floats, begin: Floats
+) -> tuple[Floats, Floats]:
+    """Return the expected gradient of a rollout from `begin`, in learning units."""
+    scaled = replace(world, reward=world.reward * config.reward_scale)
+    n = int(config.per_worker("rollout_length")[0])
+    return expected_rollout_gradient(scaled, theta, V, n, config.gamma, _beta(config), start=begin)
+
+
+def added_noise(drifts: Sequence[Drift]) -> float:
+    """Return what age adds to the noise of a run's gradients, in percent of the chance part."""
+    return 100.0 * sum(d.age for d in drifts) / sum(d.chance for d in drifts)
+
+
+def variety(visits: NDArray[np.int64]) -> float:
+    """Return the effective number of different actions tried: exp of the entropy of the visits.
+
+    Examples
+    --------
+    >>> variety(np.array([[5, 5], [0, 0]]))
+    2.0
+    """
+    share = visits[visits > 0] / visits.sum()
+    return float(np.exp(-(share * np.log(share)).sum()).round(12))
+
+
+def exploration(
+    seeds: Sequence[int] = SEEDS, total_steps: int = 3_000, **arms: Mapping[str, Any]
+) -> dict[str, Floats]:
+    """Return, for each arm and seed, the effective number of state–action pairs tried."""
+    world = cliff_world()
+
+    def one(arm: Mapping[str, Any]) -> Floats:
+        asked = {"config": A3CConfig(), **arm}
+        return np.array(each_seed(
+            lambda seed: variety(
+                watch(world, seed=seed, total_steps=total_steps, **asked).visits
+            ), seeds))  # fmt: skip
+
+    return {name: one(arm) for name, arm in arms.items()}

@@ -19,7 +19,10 @@ from a3c_tut.results import TrainingResult
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
 
 
 class LiveFigures:
@@ -94,32 +97,33 @@ class LiveFigures:
     def _draw_anew(self, result: TrainingResult) -> None:
         self._drawn = self._shape(result)
         references = self._references(result)
-        one, two = figures.plot_returns(result, self._window, references), figures.plot_policy(result)
+        one = figures.plot_returns(result, self._window, references)
+        two = figures.plot_policy(result)
         self._returns, self._heatmap = one.axes[0], two.axes[0]
         has_map = result.world.grid_shape is not None and result.world.num_actions == 4
         self._map = two.axes[1] if has_map else None
-        self._path = None
-        live: list[Artist] = [self._returns.yaxis]
+        self._path: Line2D | None = None
+        drawn: list[Artist] = [*self._heatmap.images, *self._heatmap.lines]
         if self._map is not None:
-            live += [*self._map.collections, *self._map.lines]
+            drawn += [*self._map.collections, *self._map.lines]
             if self._map.lines:
                 self._path = self._map.lines[0]
-                live.append(self._map.get_legend())
-        legend = self._returns.get_legend()
-        assert legend is not None
+                drawn.append(_legend(self._map))
         self._layers = (
-            _Layer(one, [*live[:1], *self._returns.lines, legend], self._dpi),
-            _Layer(two, [*live[1:], *self._heatmap.images, *self._heatmap.lines], self._dpi),
+            _Layer(
+                one,
+                [self._returns.yaxis, *self._returns.lines, _legend(self._returns)],
+                self._dpi,
+            ),
+            _Layer(two, drawn, self._dpi),
         )
 
     def _set_returns(self, result: TrainingResult) -> None:
-        axes, episodes = self._returns, result.episodes
-        legend = axes.get_legend()
-        assert legend is not None
+        axes, episodes, texts = self._returns, result.episodes, _legend(self._returns).get_texts()
         for worker in range(result.config.num_workers):
             own = episodes[episodes["worker"] == worker]
             axes.lines[worker].set_data(own["step"], own["total_return"])
-            legend.get_texts()[worker].set_text(f"worker {worker}, {len(own):,} episodes")
+            texts[worker].set_text(f"worker {worker}, {len(own):,} episodes")
         if len(episodes) >= self._window:
             means = moving_average(episodes["total_return"], self._window)
             axes.lines[result.config.num_workers].set_data(
@@ -140,14 +144,19 @@ class LiveFigures:
             arrows.set_UVC(along * length, down * length)
         if self._path is None:
             return
-        path, legend = self._way(result), self._map.get_legend()
-        assert legend is not None
+        path, legend = self._way(result), _legend(self._map)
         row, column = np.divmod(np.array(path, dtype=int), world.grid_shape[1])
         self._path.set_data(column, row)
         legend.set_visible(bool(path))
         legend.get_texts()[0].set_text(
             f"most probable actions from the start: {len(path) - 1} steps"
         )
+
+
+def _legend(axes: Axes) -> Legend:
+    legend = axes.get_legend()
+    assert legend is not None
+    return legend
 
 
 class _Layer:
@@ -157,6 +166,8 @@ class _Layer:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         figure.set_dpi(dpi)
+        engine: Any = figure.get_layout_engine()
+        engine.set(rect=(0.03, 0.0, 0.97, 1.0))  # another run's numbers may be wider
         self._canvas = FigureCanvasAgg(figure)
         self._canvas.draw()  # arranges it, once
         figure.set_layout_engine("none")
