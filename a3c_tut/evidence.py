@@ -11,7 +11,7 @@ run works. It needs no tuning, and it is what a user feels: how wrong the step s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -23,7 +23,14 @@ from a3c_tut import tables
 from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
+from a3c_tut.exact import expected_rollout_gradient
 from a3c_tut.experiments import final_return, mean_interval
+from a3c_tut.gen_a3c_figures import (
+    Walker,
+    accumulate_gradients,
+    collect_rollout,
+    compute_n_step_advantages,
+)
 from a3c_tut.kernels import kernel, softmax
 from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated
@@ -383,10 +390,12 @@ def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:
     return shares
 
 
-def autocorrelation(series: ArrayLike, lags: int) -> Floats:
-    """Return how alike the entries of a series of vectors are at each distance, from 0 on.
+def predictability(series: Floats, lags: int) -> Floats:
+    """Return how much an update says about the one that comes so many later, from 1 on.
 
-    The mean inner product of two deviations from the mean, over the mean square of one.
+    The share of the variance of an entry that is explained by the place where the earlier one spent
+    most of its time: a correlation ratio. Correlation as such would miss it: who walks on is never
+    twice in the same place, and yet can be predicted.
 
     Parameters
     ----------
@@ -396,20 +405,25 @@ def autocorrelation(series: ArrayLike, lags: int) -> Floats:
 
     Returns
     -------
-    (lags + 1,) floats
-        1 at distance 0; about 0 where entries have nothing to do with each other.
+    (lags,) floats
+        Between 0 and 1. Independent entries have a little more than 0: the places, less one, over K.
 
     Examples
     --------
-    >>> autocorrelation([[1.0], [-1.0]] * 50, 2).round(2).tolist()
-    [1.0, -1.0, 1.0]
+    >>> predictability(np.array([[1.0, 0.0], [0.0, 1.0]] * 50), 2).tolist()
+    [1.0, 1.0]
     """
-    deviation = np.asarray(series, dtype=float)
-    deviation = deviation - deviation.mean(axis=0)
-    count = len(deviation)
-    products = [(deviation[: count - k] * deviation[k:]).sum() / (count - k)
-                for k in range(lags + 1)]  # fmt: skip
-    return np.array(products) / products[0]
+    places = series.argmax(axis=1)
+    shares = []
+    for lag in range(1, lags + 1):
+        later, before = series[lag:], places[:-lag]
+        explained = sum(
+            (before == place).sum()
+            * ((later[before == place].mean(axis=0) - later.mean(axis=0)) ** 2).sum()
+            for place in np.unique(before)
+        )
+        shares.append(float(explained / ((later - later.mean(axis=0)) ** 2).sum()))
+    return np.array(shares)
 
 
 def scatter_of_means(series: Floats, stretch: int) -> float:
@@ -426,13 +440,13 @@ class Decorrelation(NamedTuple):
 
     Attributes
     ----------
-    correlations : (2, 13) floats
-        `autocorrelation` of what the workers visit.
+    predictable : (2, 12) floats
+        `predictability` of what the workers visit, 1 to 12 updates later.
     scatter : (2,) floats
         `scatter_of_means` over 120 updates.
     """
 
-    correlations: Floats
+    predictable: Floats
     scatter: Floats
 
 
@@ -442,7 +456,7 @@ def decorrelation(seeds: Sequence[int] = SEEDS) -> list[Decorrelation]:
     def one(seed: int) -> Decorrelation:
         both = [visited(workers, seed) for workers in (1, 3)]
         return Decorrelation(
-            np.array([autocorrelation(series, 12) for series in both]),
+            np.array([predictability(series, 12) for series in both]),
             np.array([scatter_of_means(series, 120) for series in both]),
         )
 
@@ -452,7 +466,7 @@ def decorrelation(seeds: Sequence[int] = SEEDS) -> list[Decorrelation]:
 def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
     """Do parallel workers decorrelate experience? (Section 1)."""
     return {
-        "neighbours": interval([m.correlations[0, 1] - m.correlations[1, 1] for m in measured]),
+        "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
         "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
     }
 
@@ -476,8 +490,8 @@ def c02(works: Mapping[str, NDArray[np.bool_]], final: ArrayLike) -> dict[str, I
 
 # --- Section 2.3 --------------------------------------------------------------------------------
 
-#: The updates after which gradients are looked at.
-MOMENTS = (100, 200, 400, 800, 1600, 3200, 6400)
+#: The updates after which gradients are looked at: while learning, and when that is over.
+EARLY, LATE = (100, 200, 400, 800), (3200, 6400, 12800)
 
 
 class Drift(NamedTuple):
@@ -501,6 +515,7 @@ class Drift(NamedTuple):
 
 def drift(
     seed: int,
+    moments: Sequence[int],
     schedule: RandomSchedule | NDArray[np.int64] | None = None,
     config: A3CConfig | None = None,
     draws: int = 40,
@@ -510,6 +525,8 @@ def drift(
     Parameters
     ----------
     seed : int from 0
+    moments : sequence of int
+        The updates before which to look.
     schedule : as in `train`
     config : A3CConfig, optional
     draws : int
@@ -517,14 +534,13 @@ def drift(
 
     Returns
     -------
-    list of Drift, one per entry of `MOMENTS`
+    list of Drift, one per moment
     """
     world, asked = cliff_world(), config or A3CConfig()
     whole = train(world, asked, seed=seed, schedule=schedule)
     found = []
-    for moment in MOMENTS:
-        if moment >= len(whole.schedule):
-            break
+    for moment in moments:
+        moment = min(int(moment), len(whole.schedule) - 1)
         state = train(world, asked, seed=seed, schedule=whole.schedule[:moment]).state
         worker = int(whole.schedule[moment])
         counters = state["local_counters"][worker]
@@ -536,7 +552,7 @@ def drift(
             for theta, V in ((state["theta"], state["V"]),
                              (state["local_theta"][worker], state["local_V"][worker]))
         )  # fmt: skip
-        walker = Walker(world, asked, worker, np.random.SeedSequence([seed, moment]).entropy)
+        walker = Walker(world, asked, worker, 10_000 * moment + seed)
         chance = 0.0
         for _ in range(draws):
             walker.state, walker.episode_steps = int(begin.argmax()), 1
@@ -564,7 +580,13 @@ def _expected(
 
 
 def added_noise(drifts: Sequence[Drift]) -> float:
-    """Return what age adds to the noise of a run's gradients, in percent of the chance part."""
+    """Return what age adds to the noise of some gradients, in percent of the chance part.
+
+    Examples
+    --------
+    >>> added_noise([Drift(chance=3.0, age=0.0, staleness=0), Drift(1.0, 1.0, 2)])
+    25.0
+    """
     return 100.0 * sum(d.age for d in drifts) / sum(d.chance for d in drifts)
 
 
