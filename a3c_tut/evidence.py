@@ -10,10 +10,12 @@ run works. It needs no tuning, and it is what a user feels: how wrong the step s
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,8 +25,8 @@ from a3c_tut import tables
 from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
-from a3c_tut.exact import expected_rollout_gradient
-from a3c_tut.experiments import final_return, mean_interval
+from a3c_tut.exact import expected_rollout_gradient, policy_values
+from a3c_tut.experiments import final_return, mean_interval, steps_to_return
 from a3c_tut.gen_a3c_figures import (
     Walker,
     accumulate_gradients,
@@ -406,7 +408,7 @@ def predictability(series: Floats, lags: int) -> Floats:
     Returns
     -------
     (lags,) floats
-        Between 0 and 1. Independent entries have a little more than 0: the places, less one, over K.
+        Between 0 and 1. Independent entries have a little more than 0.
 
     Examples
     --------
@@ -616,3 +618,311 @@ def exploration(
             ), seeds))  # fmt: skip
 
     return {name: one(arm) for name, arm in arms.items()}
+
+
+def c03() -> dict[str, Interval]:
+    """Do worker processes use more than one core? From the committed record (Section 1)."""
+    from a3c_tut.evidence_applications import throughput
+
+    rates = throughput()["steps_per_second"]
+    return {"speed-up": interval(np.divide(rates["2"], rates["1"]))}
+
+
+def late_pushes(schedule: NDArray[np.int64], count: int = 7) -> NDArray[np.int64]:
+    """Return some pushes of a schedule before which others had pushed, evenly spaced.
+
+    Examples
+    --------
+    >>> late_pushes(np.array([0, 0, 1, 1, 0]), 2).tolist()
+    [2, 4]
+    """
+    changes = 1 + np.flatnonzero(np.diff(schedule) != 0)
+    return changes[np.linspace(0, len(changes) - 1, count).round().astype(int)]
+
+
+def c04(real: NDArray[np.int64], seeds: Sequence[int] = SEEDS) -> dict[str, Interval]:
+    """Does asynchrony increase gradient noise? (Section 2.3).
+
+    Parameters
+    ----------
+    real : (U,) ints
+        The recorded schedule of three processes.
+    seeds : sequence of int
+    """
+
+    def added(moments: Sequence[int], schedule: NDArray[np.int64] | None = None) -> Interval:
+        return interval(each_seed(lambda s: added_noise(drift(s, moments, schedule)), seeds))
+
+    return {
+        "learning": added(EARLY),
+        "late": added(LATE),
+        "real processes": added(late_pushes(real).tolist(), real),
+    }
+
+
+#: The arms of C05: what `watch` is asked for.
+EXPLORERS: dict[str, dict[str, Any]] = {
+    "one worker": {"config": A3CConfig(num_workers=1)},
+    "three, synchronous": {"fresh": True},
+    "three, in turn": {},
+    "three, at random": {"schedule": RandomSchedule()},
+    "three, one slow": {"schedule": ONE_SLOW},
+}
+
+
+def c05(tried: Mapping[str, Floats]) -> dict[str, Interval]:
+    """Does asynchrony improve exploration? (Section 2.3).
+
+    Parameters
+    ----------
+    tried : mapping
+        `exploration` of the arms of `EXPLORERS`.
+    """
+    return {
+        "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
+        "several": interval(tried["three, synchronous"] / tried["one worker"]),
+    }
+
+
+#: Rates of three workers that are far apart; their mean is 1.
+APART = (0.1, 1.0, 1.9)
+#: The step sizes above the default one.
+LARGE = slice(4, None)
+_LONG, _FREE = {"rollout_length": 50}, {"max_grad_norm": None}
+_SGD, _OWN = {"optimizer": "sgd"}, {"shared_statistics": False}
+
+#: What the arms of C06 to C09 and C19 ask for: settings, then further arguments of `working`.
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "default": ({}, {}),
+    "n = 1": ({"rollout_length": 1}, {}),
+    "n = 50": (_LONG, {}),
+    "n = 50, no clipping": ({**_LONG, **_FREE}, {}),
+    "no clipping": (_FREE, {}),
+    "SGD": (_SGD, {}),
+    "SGD, no clipping": ({**_SGD, **_FREE}, {}),
+    "rates apart": ({}, {"rates": APART}),
+    "shared annealing": ({"lr_anneal": "global"}, {"schedule": ONE_SLOW}),
+    "own annealing": ({"lr_anneal": "per_worker"}, {"schedule": ONE_SLOW}),
+    "own statistics": (_OWN, {}),
+    "none of the three": ({**_LONG, **_FREE}, {"rates": APART}),
+    "small n alone": (_FREE, {"rates": APART}),
+    "clipping alone": (_LONG, {"rates": APART}),
+}
+
+
+def stability(names: Sequence[str], seeds: Sequence[int] = SEEDS) -> dict[str, NDArray[np.bool_]]:
+    """Return `working` for some of the `VARIANTS` (Section 2.3).
+
+    Examples
+    --------
+    >>> stability(["default"], seeds=[0])["default"].shape
+    (1, 8)
+    """
+    found = {}
+    for name in names:
+        settings, asked = VARIANTS[name]
+        found[name] = working(A3CConfig(**settings), seeds=seeds, **asked)
+    return found
+
+
+def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+    """Do smaller rollouts maintain stability? (Section 2.3)."""
+    large = {name: table[:, LARGE] for name, table in works.items()}
+    return {
+        "all steps": wider(works["default"], works["n = 50"]),
+        "large steps": wider(large["default"], large["n = 50"]),
+        "large steps unclipped": wider(large["no clipping"], large["n = 50, no clipping"]),
+    }
+
+
+def c07(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+    """Does clipping maintain stability? (Section 2.3)."""
+    return {
+        "with RMSprop": wider(works["default"], works["no clipping"]),
+        "with SGD": wider(works["SGD"], works["SGD, no clipping"]),
+    }
+
+
+def c08(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+    """Do synchronized learning rates maintain stability? (Section 2.3)."""
+    return {
+        "rates apart": wider(works["default"], works["rates apart"]),
+        "annealing apart": wider(works["shared annealing"], works["own annealing"]),
+    }
+
+
+#: The best of the step sizes for each optimizer, by the mean steps to −20 on the tuning seeds.
+TUNED = {"default": 0.2, "own statistics": 0.2, "SGD": 0.4}
+
+
+def mean_steps(name: str, step_size: float, seeds: Sequence[int] = SEEDS) -> Floats:
+    """Return the steps until 50 episodes return −20 on average, seed by seed; at most 60,000.
+
+    Parameters
+    ----------
+    name : str
+        One of the `VARIANTS`.
+    step_size : float
+    seeds : sequence of int
+
+    Examples
+    --------
+    >>> bool(mean_steps("default", 0.2, [0])[0] < 10_000)
+    True
+    """
+    world, config = cliff_world(), A3CConfig(**VARIANTS[name][0])
+    asked = replace(config, actor_lr=step_size, critic_lr=step_size)
+
+    def one(seed: int) -> float:
+        try:
+            return min(60_000.0, steps_to_return(train(world, asked, seed=seed), -20.0))
+        except DivergenceError:
+            return 60_000.0
+
+    return np.array(each_seed(one, seeds))
+
+
+def tuned(name: str) -> float:
+    """Return the step size of `STEP_SIZES` that is fastest on the tuning seeds; see `TUNED`."""
+    return float(min(STEP_SIZES, key=lambda size: mean_steps(name, size, TUNING_SEEDS).mean()))
+
+
+def c09(works: Mapping[str, NDArray[np.bool_]], steps: Mapping[str, Floats]) -> dict[str, Interval]:
+    """Is RMSprop with shared statistics better than with own ones, or than SGD? (Section 2.3).
+
+    Parameters
+    ----------
+    works : mapping
+        `stability` of "default", "own statistics" and "SGD".
+    steps : mapping
+        `mean_steps` of the same at their `TUNED` step sizes.
+    """
+    return {
+        "over own statistics": wider(works["default"], works["own statistics"]),
+        "over SGD": wider(works["default"], works["SGD"]),
+        "steps of own statistics": _ratio(steps["own statistics"], steps["default"]),
+        "steps of SGD": _ratio(steps["SGD"], steps["default"]),
+    }
+
+
+def _ratio(over: Floats, under: Floats) -> Interval:
+    """Return the ratio of two means, with an interval over pairs of seeds."""
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        (over, under), lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), paired=True,
+        vectorized=True, method="BCa", n_resamples=9_999, rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return Interval(float(over.mean() / under.mean()), float(found.low), float(found.high))
+
+
+def c19(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+    """Do small n, clipping and one rate maintain stability together? (Section 2.3)."""
+    alone = {"over none": "none of the three", "over small n alone": "small n alone",
+             "over clipping alone": "clipping alone",
+             "over one rate alone": "n = 50, no clipping"}  # fmt: skip
+    return {name: wider(works["default"], works[other]) for name, other in alone.items()}
+
+
+# --- A real schedule ----------------------------------------------------------------------------
+
+
+def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0) -> None:
+    """Run real processes, and keep their schedule, and what it belongs to, in a small file."""
+    import datetime
+    import platform
+
+    world, config = cliff_world(), A3CConfig(num_workers=num_workers)
+    result = train(world, config, seed=seed, runner="processes")
+    about = {
+        "world": world.name, "config": config.as_dict(), "seed": seed,
+        "total_steps": result.total_steps, "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1), "system": platform.system(),
+        "python": platform.python_version(), "date": datetime.date.today().isoformat(),
+    }  # fmt: skip
+    with open(path, "wb") as file:
+        np.savez_compressed(
+            file, schedule=result.schedule.astype(np.int8),
+            about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+            returns=result.episodes["total_return"],
+        )  # fmt: skip
+
+
+class Recorded(NamedTuple):
+    """A schedule of real processes.
+
+    Attributes
+    ----------
+    schedule : (U,) ints
+    about : dict
+        World, config, seed, total_steps; machine, load and date.
+    returns : (E,) floats
+        The episode returns that the processes logged, against which a replay is held.
+    """
+
+    schedule: NDArray[np.int64]
+    about: dict[str, Any]
+    returns: Floats
+
+
+def recorded_schedule(name: str = "schedule_3_processes.npz") -> Recorded:
+    """Read a schedule that `record_schedule` wrote into the book's data."""
+    for here in (Path.cwd(), *Path.cwd().parents):
+        for place in (here / "data" / name, here / "book" / "data" / name):
+            if place.exists():
+                with np.load(place) as file:
+                    about = json.loads(bytes(file["about"]))
+                    return Recorded(file["schedule"].astype(np.int64), about, file["returns"])
+    raise FileNotFoundError(f"{name} is in no data folder above this one")
+
+
+# --- Section 2.1 --------------------------------------------------------------------------------
+
+
+def bias_and_spread(
+    world: TableWorld, policy: ArrayLike, gamma: float, most: int, V: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Return the exact bias and standard deviation of n-step returns from the start (Section 2.1).
+
+    Both moments of the n-step return follow from those of the (n − 1)-step return, as values do.
+
+    Parameters
+    ----------
+    world : TableWorld
+    policy : (S, A) floats
+    gamma : float
+    most : int
+        n runs from 1 to this.
+    V : (S,) floats, optional
+        The critic; default: 0 everywhere.
+
+    Returns
+    -------
+    bias, spread : (most,) floats
+        In the world's own units.
+
+    Examples
+    --------
+    A critic that is right has no bias:
+
+    >>> world, policy = cliff_world(), np.full((48, 4), 0.25)
+    >>> bias, _ = bias_and_spread(world, policy, 0.9, 3, V=policy_values(world, policy, 0.9))
+    >>> bool(np.abs(bias).max() < 1e-9)
+    True
+    """
+    chances = np.asarray(policy, dtype=float)
+    weight = chances[:, :, None] * world.probability
+    onward = gamma * ~world.terminated
+    first = np.zeros(world.num_states) if V is None else np.asarray(V, dtype=float)
+    second, truth = first**2, world.start @ policy_values(world, chances, gamma)
+    bias, spread = np.zeros(most), np.zeros(most)
+    for n in range(most):
+        mean, square = first[world.next_state], second[world.next_state]
+        reward = world.reward
+        second = (weight * (reward**2 + 2 * reward * onward * mean + onward**2 * square)).sum(
+            axis=(1, 2)
+        )
+        first = (weight * (reward + onward * mean)).sum(axis=(1, 2))
+        bias[n] = world.start @ first - truth
+        spread[n] = np.sqrt(max(0.0, world.start @ second - (world.start @ first) ** 2))
+    return bias, spread

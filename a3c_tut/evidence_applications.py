@@ -130,7 +130,7 @@ def first_success(result: TrainingResult) -> float:
 
 
 def measured(
-    measure: Callable[[TrainingResult], float],
+    measure: Callable[[TrainingResult], float | tuple[float, ...]],
     world: TableWorld,
     config: A3CConfig,
     seeds: Sequence[int] = SEEDS,
@@ -143,6 +143,7 @@ def measured(
     Parameters
     ----------
     measure : function of a TrainingResult
+        One number, or several.
     world, config, total_steps : as in `train`
     seeds : sequence of int
     equal_seeds : bool
@@ -156,7 +157,7 @@ def measured(
     [1.0]
     """
 
-    def one(seed: int) -> float:
+    def one(seed: int) -> float | tuple[float, ...]:
         given: Seed = (seed,) * config.num_workers if equal_seeds else seed
         try:
             return measure(train(world, config, seed=given, total_steps=total_steps, **asked))
@@ -185,14 +186,16 @@ def tuned(
 # --- C10: CPU-friendly training (Section 3.1) -----------------------------------------------------
 
 
-def measure_throughput(num_workers: int, total_steps: int = 3_000_000) -> float:
+def measure_throughput(
+    num_workers: int, rollout_length: int = 5, total_steps: int = 3_000_000
+) -> float:
     """Return the environment steps a second of so many worker processes, once they run.
 
     Counted by the parent while the workers run: neither their start nor their end is in it.
 
     Parameters
     ----------
-    num_workers : int
+    num_workers, rollout_length : int
     total_steps : int
         Long enough for a few looks of the parent at the shared step counter.
     """
@@ -202,7 +205,8 @@ def measure_throughput(num_workers: int, total_steps: int = 3_000_000) -> float:
     from a3c_tut.runners import processes
     from a3c_tut.team import TableTeam
 
-    world, config = cliff_world(), A3CConfig(num_workers=num_workers)
+    world = cliff_world()
+    config = A3CConfig(num_workers=num_workers, rollout_length=rollout_length)
     zeros = np.zeros((world.num_states, world.num_actions))
     looks: list[tuple[float, int]] = []
     failures: list[WorkerError] = []
@@ -226,14 +230,15 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
 
     import numba
 
-    rates: dict[str, list[float]] = {"1": [], "2": []}
+    rates: dict[str, dict[str, list[int]]] = {n: {"1": [], "2": []} for n in ("5", "20")}
     load = [os.getloadavg()[0]]
     for _ in range(repetitions):
-        for workers in rates:
-            rates[workers].append(round(measure_throughput(int(workers))))
+        for length, by_workers in rates.items():
+            for workers, measured_rates in by_workers.items():
+                measured_rates.append(round(measure_throughput(int(workers), int(length))))
         load.append(os.getloadavg()[0])
     record = {
-        "what": "environment steps a second, cliff-world 4 × 12, default configuration",
+        "what": "environment steps a second, cliff-world 4 × 12, by rollout length and processes",
         "machine": {"system": platform.system(), "processor": platform.machine(),
                     "cores": os.cpu_count(), "load": [round(min(load), 1), round(max(load), 1)]},
         "versions": {"python": platform.python_version(), "numpy": np.__version__,
@@ -323,7 +328,7 @@ def pixel_memory(
 
 def c10() -> dict[str, Interval]:
     """Measure C10: what two processes are worth, and what no replay buffer saves."""
-    rates = throughput()["steps_per_second"]
+    rates = throughput()["steps_per_second"]["5"]
     table, pixels = table_memory(), pixel_memory()
     return {
         "speed-up of two processes": ratio(rates["2"], rates["1"]),
@@ -360,12 +365,15 @@ def sparse_runs(
     world: str, num_workers: int, equal_seeds: bool = False, steps: int = SPARSE_STEPS
 ) -> Sparse:
     """Run a sparse-reward world, its step size tuned for so many workers (different seeds)."""
-    where = SPARSE_WORLDS[world]
-    found = sparse_tuned(world, num_workers)
-    return Sparse(
-        measured(successes, where, found, SEEDS, steps, equal_seeds),
-        measured(first_success, where, found, SEEDS, steps, equal_seeds),
+    both = measured(
+        lambda run: (successes(run), first_success(run)),
+        SPARSE_WORLDS[world],
+        sparse_tuned(world, num_workers),
+        SEEDS,
+        steps,
+        equal_seeds,
     )
+    return Sparse(*both.T)
 
 
 @cache
@@ -685,7 +693,7 @@ def team_runs(kind: str, num_workers: int) -> Floats:
 def c15() -> dict[str, Interval]:
     """Measure C15: what eight workers gain in samples, in ideal time, and two in measured time."""
     alone, team = team_runs("different seeds", 1), team_runs("different seeds", 8)
-    rates = throughput()["steps_per_second"]
+    rates = throughput()["steps_per_second"]["5"]
     samples = ratio(alone, team)
     pair = ratio(alone, team_runs("different seeds", 2))
     faster = ratio(rates["2"], rates["1"])
@@ -881,3 +889,7 @@ def c18() -> dict[str, Interval]:
             sparse_lengths("corridor", 5), sparse_lengths("corridor", 1)
         ),
     }
+
+
+if __name__ == "__main__":  # python -m a3c_tut.evidence_applications, from the repository's root
+    print(json.dumps(record_throughput("book/data/throughput.json"), indent=1))

@@ -5,7 +5,7 @@ the same world, configuration, seed and schedule. Here is what it cannot make it
 arrays, the defaults, the recorded schedule of a real run, and, for whoever reads without scripts, a
 picture and a sentence.
 
-    python -m a3c_tut.live book/static/live/recorded_run.npz
+    python -m a3c_tut.live book/static/live/recorded_run.json
 
 records such a run anew.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ import numpy as np
 
 from a3c_tut.config import A3CConfig
 from a3c_tut.experiments import final_return
+from a3c_tut.files import written_whole
 from a3c_tut.figures import BLACK, WORKER_COLORS, new_figure, plot_returns, reference_returns
 from a3c_tut.results import TrainingResult
 from a3c_tut.tables import world_arrays
@@ -112,7 +114,7 @@ def recorded_data(result: TrainingResult, world_key: str = "cliff") -> dict[str,
     -------
     dict
         Configuration, seed, total_steps, the schedule as one digit per push, the final logits, and
-        the place, `begin`, where the workers take turns most.
+        the place, `begin`, where most workers take turns most.
 
     Examples
     --------
@@ -121,21 +123,68 @@ def recorded_data(result: TrainingResult, world_key: str = "cliff") -> dict[str,
     '012012'
     """
     schedule = result.schedule
-    changes = np.concatenate([[0], np.cumsum(np.diff(schedule) != 0)])
-    last = max(len(schedule) - PUSHES_SHOWN, 0)
-    within = (
-        changes[np.arange(last + 1) + min(PUSHES_SHOWN, len(schedule)) - 1] - changes[: last + 1]
-    )
+    shown = min(PUSHES_SHOWN, len(schedule))
+    windows = np.lib.stride_tricks.sliding_window_view(schedule, shown)
+    present = [(windows == worker).any(axis=1) for worker in range(result.config.num_workers)]
+    changes = (np.diff(windows, axis=1) != 0).sum(axis=1)
     return {
         "world": world_key,
         "config": result.config.as_dict(),
         "seed": result.seed,
         "total_steps": result.total_steps,
         "schedule": "".join(map(str, schedule.tolist())),
-        "begin": int(within.argmax()),
+        "begin": int((np.sum(present, axis=0) * PUSHES_SHOWN + changes).argmax()),
         "theta": result.theta.ravel().tolist(),
-        "final_return": final_return(result),
     }
+
+
+def load_recorded(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what `record` wrote.
+
+    Parameters
+    ----------
+    path : path of a JSON file
+
+    Returns
+    -------
+    dict
+        As `recorded_data` returned it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it holds something else.
+    """
+    with open(path, encoding="utf-8") as file:
+        data: dict[str, Any] = json.load(file)
+    if not isinstance(data, dict) or not {"schedule", "config", "theta"} <= data.keys():
+        raise ValueError(f"{os.fspath(path)!r} holds no recorded run; allowed: what `record` wrote")
+    return data
+
+
+def recorded_schedule(path: str | os.PathLike[str]) -> list[int]:
+    """Return the worker ids of a recorded run, in push order, for `train(…, schedule=…)`.
+
+    Parameters
+    ----------
+    path : path of a file that `record` wrote
+
+    Returns
+    -------
+    list of int
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "run.json"
+    ...     _ = path.write_text('{"schedule": "0120", "config": {}, "theta": []}')
+    ...     recorded_schedule(path)
+    [0, 1, 2, 0]
+    """
+    return [int(digit) for digit in load_recorded(path)["schedule"]]
 
 
 def live_data(
@@ -158,7 +207,7 @@ def live_data(
     seeds : int from 2
         How many the button "train many seeds" trains.
     recorded : mapping, optional
-        What `recorded_data` returned, and its "path" for the call in Python that is shown.
+        What `load_recorded` returned, and its "path" for the call in Python that is shown.
 
     Returns
     -------
@@ -309,12 +358,12 @@ def _lanes(result: TrainingResult) -> Any:
     return figure
 
 
-def record(path: str, tries: int = 10) -> TrainingResult:
-    """Run the default run in real processes and save it.
+def record(path: str | os.PathLike[str], tries: int = 10) -> TrainingResult:
+    """Run the default run in real processes and write down what they did, as JSON.
 
     Parameters
     ----------
-    path : str
+    path : path
     tries : int from 1
         On a busy machine a worker is often done before the next one gets a turn: of so many runs
         the one is kept whose workers take turns most often.
@@ -329,7 +378,9 @@ def record(path: str, tries: int = 10) -> TrainingResult:
             warnings.simplefilter("ignore", RuntimeWarning)  # more workers than cores
             runs.append(train(cliff_world(), A3CConfig(), runner="processes"))
     best = max(runs, key=lambda run: int((np.diff(run.schedule) != 0).sum()))
-    best.save(path)
+    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        json.dump(recorded_data(best), file)
+        file.write("\n")
     return best
 
 

@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 SCRIPTS = ("random", "kernels", "tables", "training", "worker", "draw", "live", "stepper", "start")
-RECORDED = "book/static/live/recorded_run.npz"
+RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML
 
 
@@ -89,10 +89,9 @@ def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
     if path not in _cache:
         if not path.exists():
             return None
-        from a3c_tut.live import recorded_data
-        from a3c_tut.results import TrainingResult
+        from a3c_tut.live import load_recorded
 
-        _cache[path] = recorded_data(TrainingResult.load(path)) | {"path": RECORDED}
+        _cache[path] = load_recorded(path) | {"path": RECORDED}
     return _cache[path]
 
 

@@ -365,17 +365,17 @@
       : typeof value === "string" ? `"${value}"` : String(value));
     const own = Object.entries(state.config).filter(([name, value]) => value !== data.defaults[name]);
     const names = ["A3CConfig", world.import, "train"];
-    let schedule = "";
+    let schedule = "", more = "";
     if (state.schedule.weights) {
       names.push("RandomSchedule");
       schedule = `, schedule=RandomSchedule((${state.schedule.weights.join(", ")},))`;
     } else if (recorded) {
-      names.push("TrainingResult");
-      schedule = `,\n               schedule=TrainingResult.load("${data.recorded.path}").schedule`;
+      more = "from a3c_tut.live import recorded_schedule\n";
+      schedule = `,\n               schedule=recorded_schedule("${data.recorded.path}")`;
     } else if (state.schedule !== "round_robin") schedule = ', schedule="random"';
     names.sort((one, other) => (one.toLowerCase() < other.toLowerCase() ? -1 : 1));
     const config = `A3CConfig(${own.map(([name, value]) => `${name}=${py(value)}`).join(", ")})`;
-    return `from a3c_tut import ${names.join(", ")}\n\n` +
+    return `from a3c_tut import ${names.join(", ")}\n${more}\n` +
       `config = ${config}\n` +
       `result = train(${world.python}, config, total_steps=${state.total_steps}, seed=${state.seed}${schedule})\n`;
   }

@@ -1,0 +1,526 @@
+"""How fast it is: everything measured in one run on one machine (`make bench`).
+
+What counts are ratios of things measured in turn, A B A B, each the median of several; absolute
+numbers stand beside them. Writes `record.json` (every sample) and `record.md` (the table), and
+compares with the committed record.
+
+    python benchmarks/run.py                  everything, some minutes
+    python benchmarks/run.py --only size lab  some parts; prints, writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from records import FOLDER, Line, interleaved, last_record, machine, markdown, print_table, ratio
+from records import show as shown
+from records import write
+from tqdm import tqdm
+
+from a3c_tut import A3CConfig, TableWorld, cliff_world, tables, train
+from a3c_tut.experiments import run_seeds
+from a3c_tut.kernels import make_gradient
+from a3c_tut.runners import emulated, processes
+from a3c_tut.schedules import RoundRobin
+from a3c_tut.shared import block_layout
+from a3c_tut.team import TableTeam
+from a3c_tut.worker import TableCrew, worker_seeds
+
+CLIFF = cliff_world()
+MILLION = 1e6
+
+#: A server that has imported the package already starts workers in a tenth of a second.
+FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
+START_METHOD = "forkserver" if FORKSERVER else "spawn"
+
+
+def train_rate(config: A3CConfig, steps: int, best_of: int = 3) -> float:
+    """Return millions of environment steps per second of `train`, logs and all."""
+    seconds = []
+    for _ in range(best_of):
+        begun = time.perf_counter()
+        train(CLIFF, config, total_steps=steps)
+        seconds.append(time.perf_counter() - begun)
+    return steps / min(seconds) / MILLION
+
+
+# --- Kernels ------------------------------------------------------------------------------------
+
+
+def streams(seed: int, num_workers: int) -> str:
+    """Return the state of each worker's generator, as the yardstick reads it."""
+    lines = []
+    for one in worker_seeds(seed, num_workers):
+        state: Any = np.random.PCG64(one).state["state"]
+        low = 2**64 - 1
+        numbers = (state["state"] >> 64, state["state"] & low, state["inc"] >> 64, state["inc"] & low)
+        lines.append(" ".join(map(str, numbers)))
+    return "\n".join(lines) + "\n"
+
+
+def compiled_yardstick(folder: str) -> tuple[str, str] | None:
+    """Compile the C yardstick; return its path and the compiler's version, or None without one."""
+    wanted = os.environ.get("CC", "")
+    compiler = next(filter(None, map(shutil.which, (wanted, "cc", "gcc", "clang"))), None)
+    if compiler is None:
+        return None
+    program = os.path.join(folder, "yardstick")
+    source = str(FOLDER / "yardstick.c")
+    command = [compiler, "-O3", "-march=native", "-o", program, source, "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(f"the C yardstick does not compile:\n{done.stderr}", file=sys.stderr)
+        return None
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return program, version.stdout.partition("\n")[0]
+
+
+def kernels() -> list[Line]:
+    """Compare the emulated runner with the same algorithm in C."""
+    part, steps = "kernels", 600_000
+    with tempfile.TemporaryDirectory() as folder:
+        made = compiled_yardstick(folder)
+        if made is None:
+            rates = interleaved(part, 7, {"emulated": lambda: train_rate(A3CConfig(), steps)})
+            return [
+                Line(part, "emulated runner / C", None, bar=0.5, note="SKIPPED: no C compiler"),
+                Line(part, "emulated runner", median(rates["emulated"]), "M steps/s", raw=rates),
+            ]
+        program, version = made
+        learned: list[str] = []
+
+        def in_c() -> float:
+            done = subprocess.run([program, str(steps), "3"], input=streams(0, 3), text=True,
+                                  capture_output=True, check=True)  # fmt: skip
+            learned[:] = done.stdout.splitlines()
+            return steps / float(learned[0].split()[2]) / MILLION
+
+        rates = interleaved(
+            part, 7, {"C": in_c, "emulated": lambda: train_rate(A3CConfig(), steps)}
+        )
+    # The comparison means nothing unless both did the same work.
+    result = train(CLIFF, total_steps=steps)
+    counted = [int(number) for number in learned[0].split()[:2]]
+    theta = np.array([[float(number) for number in line.split()] for line in learned[1:]])
+    difference = float(np.abs(theta - result.theta).max())
+    if counted != [len(result.updates), len(result.episodes)] or difference > 1e-9:
+        raise SystemExit(
+            f"the C yardstick learned something else: {counted} updates and episodes instead of "
+            f"{[len(result.updates), len(result.episodes)]}, parameters {difference:g} apart"
+        )
+    return [
+        Line(part, "emulated runner / C", ratio(rates, "emulated", "C"), bar=0.5,
+             note="3 workers, n = 5", raw=rates),
+        Line(part, "emulated runner", median(rates["emulated"]), "M steps/s"),
+        Line(part, "C yardstick", median(rates["C"]), "M steps/s", note=f"-O3, {version}"),
+        Line(part, "largest difference of the logits after 600,000 steps", difference, ""),
+    ]  # fmt: skip
+
+
+# --- Processes ----------------------------------------------------------------------------------
+
+
+class TimedTeam(TableTeam):
+    """A team that notes when its workers were let go; several can be let go at once."""
+
+    begun = 0.0
+    together: threading.Barrier | None = None
+
+    def go(self) -> None:
+        if self.together is not None:
+            self.together.wait()
+        self.begun = time.perf_counter()
+        super().go()
+
+
+def process_run(
+    world: TableWorld, config: A3CConfig, steps: int, together: threading.Barrier | None = None
+) -> tuple[float, np.ndarray[Any, Any]]:
+    """Run in processes; return millions of steps per second, from go to finish, and the tally."""
+    tables_of = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
+    team = TimedTeam(world, config, steps, steps, 0, *tables_of)
+    team.together = together
+    ended: list[float] = []
+
+    def watch(steps_now: int) -> None:
+        if steps_now >= steps:
+            ended.append(time.perf_counter())
+
+    try:
+        outcome = processes.run(
+            team, start_method=START_METHOD, on_worker_failure="raise", on_progress=watch,
+            failures=[],
+        )  # fmt: skip
+    finally:
+        team.close()
+    return steps / (ended[0] - team.begun) / MILLION, sum(outcome.tallies.values())
+
+
+def side_by_side(config: A3CConfig, steps: int) -> float:
+    """Return the rate of two unrelated runs of one worker each, begun together."""
+    both = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(process_run, CLIFF, config, steps, both) for _ in range(2)]
+        return sum(run.result()[0] for run in runs)
+
+
+def workers() -> list[Line]:
+    """Compare worker processes with the emulated runner and with the machine's limit."""
+    part, steps = "processes", 4_000_000
+    one, two = (A3CConfig(num_workers=w, rollout_length=20) for w in (1, 2))
+    rates = interleaved(part, 7, {
+        "emulated": lambda: train_rate(A3CConfig(rollout_length=20), 1_000_000),
+        "one": lambda: process_run(CLIFF, one, steps)[0],
+        "side by side": lambda: side_by_side(one, steps),
+        "two": lambda: process_run(CLIFF, two, 2 * steps)[0],
+    })  # fmt: skip
+    return [
+        Line(part, "one worker process / emulated runner", ratio(rates, "one", "emulated"),
+             bar=0.5, note="n = 20", raw=rates),
+        Line(part, "two workers / two unrelated runs side by side",
+             ratio(rates, "two", "side by side"), bar=0.8, note="n = 20"),
+        Line(part, "two workers / one", ratio(rates, "two", "one"), note="n = 20"),
+        Line(part, "emulated runner", median(rates["emulated"]), "M steps/s", note="n = 20"),
+        Line(part, "one worker process", median(rates["one"]), "M steps/s", note="n = 20"),
+        Line(part, "two worker processes", median(rates["two"]), "M steps/s", note="n = 20"),
+    ]  # fmt: skip
+
+
+#: Environment steps for each n: some tenths of a second.
+_STEPS_BY_N = {1: 300_000, 5: 1_000_000, 20: 2_000_000}
+_TABLE_HEADER = ["n", "mode", "workers", "M steps/s", "µs per update", "looks per lock taken",
+                 "returns for want of it, per 1,000 locks"]  # fmt: skip
+
+
+def worker_table(repeats: int = 3) -> list[dict[str, Any]]:
+    """Measure processes over their number, the rollout length and the mode of pushing."""
+    cases = [
+        (n, mode, count) for n in _STEPS_BY_N for mode in ("atomic", "hogwild")
+        for count in (1, 2, 4, 8)
+    ]  # fmt: skip
+    runs: dict[Any, list[Any]] = {case: [] for case in cases}
+    for _ in tqdm(range(repeats), desc="table of workers", leave=False, file=sys.stderr):
+        for n, mode, count in cases:
+            config: Any = {"num_workers": count, "rollout_length": n, "update_mode": mode}
+            runs[n, mode, count].append(process_run(CLIFF, A3CConfig(**config), _STEPS_BY_N[n]))
+    table = []
+    for n, mode, count in cases:
+        rates = [rate for rate, _ in runs[n, mode, count]]
+        locks, looks, busy = (
+            float(median(int(tally[i]) for _, tally in runs[n, mode, count])) for i in range(3)
+        )
+        table.append({
+            "n": n, "mode": mode, "workers": count, "rate": median(rates), "rates": rates,
+            "updates_per_step": locks / _STEPS_BY_N[n] if locks else None,
+            "looks_per_lock": looks / locks if locks else None,
+            "returns_per_1000_locks": 1000 * busy / locks if locks else None,
+        })  # fmt: skip
+    return table
+
+
+def worker_rows(table: list[dict[str, Any]]) -> list[list[str]]:
+    """Write the table of workers out."""
+    written = []
+    for row in table:
+        # Rollouts end early where an episode ends; Hogwild takes no locks to count them by.
+        updates = row["updates_per_step"] or next(
+            other["updates_per_step"] for other in table
+            if (other["n"], other["workers"], other["mode"]) == (row["n"], row["workers"], "atomic")
+        )  # fmt: skip
+        written.append([
+            str(row["n"]), row["mode"], str(row["workers"]), shown(row["rate"], ""),
+            shown(1 / (row["rate"] * updates), ""), shown(row["looks_per_lock"], ""),
+            shown(row["returns_per_1000_locks"], ""),
+        ])  # fmt: skip
+    return written
+
+
+# --- Size ---------------------------------------------------------------------------------------
+
+
+def scattered(world: TableWorld, places: int = 1000) -> TableWorld:
+    """Return a world whose short episodes begin in many places: hardly a row is met twice."""
+    start = np.zeros(world.num_states)
+    inside = world.num_states - world.grid_shape[1] if world.grid_shape else world.num_states
+    start[np.random.default_rng(0).choice(inside, places, replace=False)] = 1.0 / places
+    return replace(world, start=start, max_episode_steps=200)
+
+
+def crew_sampler(world: TableWorld, config: A3CConfig, steps: int) -> Callable[[], float]:
+    """Return what measures millions of steps per second of a crew that goes on and on."""
+    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
+    crew = TableCrew(world, config, tables.LOG_ROWS, 0, *zeros)
+    order = RoundRobin(config.num_workers)
+    emulated.run(crew, order, 200_000, lambda steps: None)  # the memory is touched once
+
+    def sample() -> float:
+        first = crew.steps
+        begun = time.perf_counter()
+        emulated.run(crew, order, first + steps, lambda steps: None)
+        return (crew.steps - first) / (time.perf_counter() - begun) / MILLION
+
+    return sample
+
+
+def memory(world: TableWorld, config: A3CConfig) -> dict[str, float]:
+    """Return bytes per state: of what is shared, of a worker's own, of the world itself."""
+    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
+    in_tables = {"theta", "V", "touched", "square_theta", "square_V", "last_update"}
+    shared = sum(
+        np.dtype(dtype).itemsize * np.prod(shape)
+        for name, (dtype, shape) in block_layout(world, config).items() if name in in_tables
+    )  # fmt: skip
+    local = tables.make_local([0], *zeros, 1)
+    place = make_gradient(5, world.num_states, world.num_actions).place
+    arrays = tables.world_arrays(world, config)
+    return {
+        "shared": shared / world.num_states,
+        "per worker": (local.theta.nbytes + local.V.nbytes + place.nbytes) / world.num_states,
+        "world": sum(array.nbytes for array in arrays[:4]) / world.num_states,
+    }
+
+
+def size() -> list[Line]:
+    """Compare a world of a million states with one of 48."""
+    part, large = "size", cliff_world(1000, 1000)
+    everywhere = scattered(large)
+    lines, raw = [], {}
+    for n, bar in ((5, 2.0), (20, None)):
+        config = A3CConfig(rollout_length=n)
+        worlds = {"4 × 12": CLIFF, "1,000 × 1,000": large, "scattered": everywhere}
+        rates = interleaved(part, 9, {
+            name: crew_sampler(world, config, 300_000) for name, world in worlds.items()
+        })  # fmt: skip
+        raw[f"n = {n}"] = rates
+        lines.append(Line(part, "cost of a step, 1,000 × 1,000 / 4 × 12",
+                          ratio(rates, "4 × 12", "1,000 × 1,000"), bar=bar, lower=True,
+                          note=f"n = {n}, emulated, 3 workers", raw=rates))  # fmt: skip
+        lines.append(Line(part, "the same, episodes begin in 1,000 scattered cells",
+                          ratio(rates, "4 × 12", "scattered"), lower=True,
+                          note=f"n = {n}"))  # fmt: skip
+    two = A3CConfig(num_workers=2)
+    rates = interleaved(f"{part}, processes", 3, {
+        "4 × 12": lambda: process_run(CLIFF, two, 2_000_000)[0],
+        "1,000 × 1,000": lambda: process_run(large, two, 2_000_000)[0],
+    })  # fmt: skip
+    lines.append(Line(part, "cost of a step, 1,000 × 1,000 / 4 × 12",
+                      ratio(rates, "4 × 12", "1,000 × 1,000"), bar=2.0, lower=True,
+                      note="n = 5, 2 processes", raw=rates))  # fmt: skip
+    worlds = {"4 × 12": CLIFF, "100 × 100": cliff_world(100, 100), "1,000 × 1,000": large}
+    sizes = {name: memory(world, A3CConfig()) for name, world in worlds.items()}
+    for what in ("shared", "per worker", "world"):
+        note = "4 × 12: {:.0f}, 100 × 100: {:.0f}".format(
+            sizes["4 × 12"][what], sizes["100 × 100"][what]
+        )
+        name = {"shared": "memory shared by all", "per worker": "memory of each worker",
+                "world": "memory of the world, per process"}[what]  # fmt: skip
+        lines.append(Line(part, name, sizes["1,000 × 1,000"][what], "bytes per state", note=note))
+    return lines
+
+
+# --- Many seeds ---------------------------------------------------------------------------------
+
+
+def seeds() -> list[Line]:
+    """Run a hundred default runs, on one core and on all."""
+    part, cores = "many seeds", machine([])["cores"]
+    digests: set[str] = set()
+
+    def sampler(threads: int) -> Callable[[], float]:
+        def sample() -> float:
+            begun = time.perf_counter()
+            thetas = run_seeds(CLIFF, seeds=range(100), total_steps=60_000, max_threads=threads,
+                               measure=lambda run: run.theta.tobytes())  # fmt: skip
+            digests.add(hashlib.sha256(b"".join(thetas)).hexdigest())
+            return time.perf_counter() - begun
+
+        return sample
+
+    times = interleaved(part, 5, {"one thread": sampler(1), "all cores": sampler(cores)})
+    if len(digests) != 1:
+        raise SystemExit("what many seeds learn depends on the number of threads")
+    return [
+        Line(part, "100 seeds × 60,000 steps", median(times["all cores"]), "s", bar=5.0,
+             lower=True, note=f"{cores} cores; the same bits as on one", raw=times),
+        Line(part, "all cores / one core", ratio(times, "one thread", "all cores"),
+             note=f"{cores} cores"),
+    ]  # fmt: skip
+
+
+# --- Start-up -----------------------------------------------------------------------------------
+
+_FORBIDDEN = ("matplotlib", "torch", "ray", "ipywidgets")
+
+
+def fresh(statement: str, environment: dict[str, str] | None = None) -> float:
+    """Return the seconds that a statement takes in an interpreter of its own."""
+    code = (
+        f"import time; begun = time.perf_counter()\n{statement}\n"
+        "seconds = time.perf_counter() - begun\nimport sys\n"
+        f"print(seconds, *({_FORBIDDEN!r} & sys.modules.keys()))".replace("('", "{'").replace(
+            "') &", "'} &"
+        )
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **(environment or {})},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    seconds, *imported = done.stdout.split()
+    if imported:
+        raise SystemExit(f"`{statement}` imports {', '.join(imported)}")
+    return float(seconds)
+
+
+def startup() -> list[Line]:
+    """Time imports in fresh interpreters, and the first compilation on a machine."""
+    part = "start-up"
+    statements = {
+        "import numpy, gymnasium": "import numpy, gymnasium",
+        "import numba": "import numpy, numba",
+        "import a3c_tut": "import a3c_tut",
+        "from a3c_tut import cliff_world": "from a3c_tut import cliff_world",
+        "from a3c_tut import train": "from a3c_tut import train",
+    }
+    times = interleaved(part, 7, {
+        name: (lambda statement=statement: fresh(statement))
+        for name, statement in statements.items()
+    })  # fmt: skip
+    small = "from a3c_tut import cliff_world, train; train(cliff_world(), total_steps=1_000)"
+    first, later = [], []
+    for _ in tqdm(range(2), desc="first compilation", leave=False, file=sys.stderr):
+        with tempfile.TemporaryDirectory() as folder:
+            cache = {"NUMBA_CACHE_DIR": folder}
+            first.append(fresh(small, cache))
+            later.append(fresh(small, cache))
+    compiling = {"first": first, "later": later}
+    base = "import numpy, gymnasium"
+    return [
+        Line(part, f"`import a3c_tut` / `{base}`", ratio(times, "import a3c_tut", base),
+             lower=True, raw=times),
+        Line(part, f"`from a3c_tut import train` / `{base}`",
+             ratio(times, "from a3c_tut import train", base), lower=True,
+             note="nearly all of it is Numba"),
+        Line(part, "`from a3c_tut import train` / `import numba`",
+             ratio(times, "from a3c_tut import train", "import numba"), lower=True),
+        *(Line(part, f"`{name}`", 1000 * median(times[name]), "ms") for name in statements),
+        Line(part, "first training on a machine, import and compilation", median(first), "s",
+             raw=compiling),
+        Line(part, "first training in a later process", median(later), "s"),
+        Line(part, "first process / later ones", ratio(compiling, "first", "later")),
+    ]  # fmt: skip
+
+
+# --- The lab ------------------------------------------------------------------------------------
+
+
+def lab() -> list[Line]:
+    """Time what happens between moving a slider and seeing both figures."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from a3c_tut.figures import plot_policy, plot_returns
+    from a3c_tut.lab import LiveFigures
+
+    part, counter = "lab", iter(range(10**6))
+    live = LiveFigures(train(CLIFF))
+
+    def timed(work: Callable[[], object]) -> float:
+        begun = time.perf_counter()
+        work()
+        return 1000 * (time.perf_counter() - begun)
+
+    def redraw() -> None:
+        live.update(train(CLIFF, seed=next(counter)))
+        live.pngs()
+
+    def plain() -> None:
+        result = train(CLIFF, seed=next(counter))
+        for figure in (plot_returns(result), plot_policy(result)):
+            figure.savefig(BytesIO(), format="png", dpi=100)
+
+    def agg() -> None:
+        result = train(CLIFF, seed=next(counter))
+        for figure in (plot_returns(result), plot_policy(result)):
+            FigureCanvasAgg(figure).draw()
+
+    plain()
+    times = interleaved(part, 11, {
+        "train": lambda: timed(lambda: train(CLIFF, seed=next(counter))),
+        "live": lambda: timed(redraw),
+        "draw": lambda: timed(agg),
+        "plain": lambda: timed(plain),
+    })  # fmt: skip
+    return [
+        Line(part, "retrain and redraw both figures, to PNG", median(times["live"]), "ms",
+             bar=200.0, lower=True, note="LiveFigures", raw=times),
+        Line(part, "the same with figures made anew / LiveFigures", ratio(times, "plain", "live")),
+        Line(part, "retrain", median(times["train"]), "ms", note="60,000 steps"),
+        Line(part, "retrain, figures made anew, drawn", median(times["draw"]), "ms"),
+        Line(part, "retrain, figures made anew, to PNG", median(times["plain"]), "ms"),
+    ]  # fmt: skip
+
+
+PARTS: dict[str, Callable[[], list[Line]]] = {
+    "kernels": kernels,
+    "processes": workers,
+    "size": size,
+    "seeds": seeds,
+    "startup": startup,
+    "lab": lab,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, "table"], metavar="PART",
+                        help=f"of {', '.join([*PARTS, 'table'])}; prints and writes nothing")  # fmt: skip
+    only = parser.parse_args().only
+    where = machine(["numpy", "numba", "matplotlib", "gymnasium"])
+    if FORKSERVER:
+        multiprocessing.set_forkserver_preload(["a3c_tut.worker", "a3c_tut.runners.processes"])
+    warnings.filterwarnings("ignore", message="num_workers is .* cores", category=RuntimeWarning)
+    begun = time.perf_counter()
+    train(CLIFF)  # what is compiled once per machine is not what is measured
+    lines, table = [], []
+    chosen = [name for name in [*PARTS, "table"] if only is None or name in only]
+    for name in tqdm(chosen, desc="parts", file=sys.stderr):
+        if name == "table":
+            table = worker_table()
+        else:
+            lines += PARTS[name]()
+    last = last_record("record.json")
+    for key, value in where.items():
+        print(f"{key}: {value}")
+    print_table(lines, last)
+    written = worker_rows(table)
+    if table:
+        widths = [max(len(row[i]) for row in [_TABLE_HEADER, *written]) for i in range(7)]
+        print("\nworker processes, environment steps of all workers together")
+        for row in [_TABLE_HEADER, *written]:
+            print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    print(f"\n{time.perf_counter() - begun:.0f} s")
+    if only is None:
+        more = ["", "Worker processes on the 4 × 12 cliff-world, all workers together:", "",
+                *markdown(_TABLE_HEADER, written)]  # fmt: skip
+        write("record", where, lines, last, "\n".join(more), {"workers": table})
+        shown_at = [os.path.relpath(FOLDER / f"record.{kind}", Path.cwd()) for kind in ("json", "md")]
+        print(f"written: {', '.join(shown_at)}")
+
+
+if __name__ == "__main__":
+    main()
