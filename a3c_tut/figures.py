@@ -442,14 +442,15 @@ def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool
              label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
 
 
-def plot_schedule(result: TrainingResult, first: int = 0, count: int = 120) -> Figure:
+def plot_schedule(result: TrainingResult, first: int | None = None, count: int = 120) -> Figure:
     """Draw a stretch of the schedule: a lane per worker, a mark per push (Section 2.2).
 
     Parameters
     ----------
     result : TrainingResult
     first, count : int
-        Which pushes to show.
+        Which pushes to show. Default: the stretch in which the workers take turns most often; on a
+        busy machine they may rarely run at once.
 
     Returns
     -------
@@ -463,6 +464,9 @@ def plot_schedule(result: TrainingResult, first: int = 0, count: int = 120) -> F
     """
     figure = new_figure(8.0, 0.7 + 0.45 * result.config.num_workers)
     axes = figure.subplots()
+    if first is None:
+        changes = np.cumsum(np.diff(result.schedule, prepend=result.schedule[:1]) != 0)
+        first = int(np.argmax(changes[count:] - changes[:-count])) if len(changes) > count else 0
     shown = result.schedule[first : first + count]
     order = np.arange(first, first + len(shown))
     axes.plot(order, shown, color="#BBBBBB", linewidth=0.8, zorder=1)
