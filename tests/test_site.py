@@ -37,7 +37,10 @@ check_links = load_tool("check_links")
 def pages_in_reading_order():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    return [f"{entry['file']}.html" for entry in [{"file": toc["root"]}, *chapters]]
+    files = [toc["root"]]
+    for chapter in chapters:
+        files += [chapter["file"], *(section["file"] for section in chapter.get("sections", []))]
+    return [f"{file}.html" for file in files]
 
 
 PAGES = pages_in_reading_order()
