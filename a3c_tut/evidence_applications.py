@@ -83,6 +83,17 @@ def ratio(above: ArrayLike, below: ArrayLike) -> Interval:
     return Interval(float(a.mean() / b.mean()), float(low), float(high))
 
 
+def curve(function: Callable[[Any], Floats], values: Sequence[Any]) -> Floats:
+    """Return mean and interval of a measurement at each value of a setting, for a plot.
+
+    Examples
+    --------
+    >>> curve(lambda n: np.full(3, 2.0 * n), [1, 2]).tolist()
+    [[2.0, 2.0, 2.0], [4.0, 4.0, 4.0]]
+    """
+    return np.array([mean_interval(function(value)) for value in values])
+
+
 def each_seed(function: Callable[[Any], Value], seeds: Sequence[Any] = SEEDS) -> list[Value]:
     """Call a function once per seed, on all cores.
 

@@ -7,7 +7,8 @@ import pytest
 
 from a3c_tut import A3CConfig, DivergenceError, cliff_world, corridor_world, exact, train
 from a3c_tut import evidence_applications as evidence
-from a3c_tut.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Ledger
+from a3c_tut.claim_pages import claim_link, claim_sheets, verdict_table
+from a3c_tut.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Interval, Ledger
 from a3c_tut.evidence_applications import Watched
 from a3c_tut.experiments import row_policy
 from a3c_tut.monitoring import GradientNormMonitor, calibrated_high, norm_warnings
@@ -198,3 +199,47 @@ def test_noise_falls_with_the_root_of_the_samples():
     few = evidence.gradient_noise(5, samples=500, groups=10).mean()
     many = evidence.gradient_noise(5, samples=8_000, groups=10).mean()
     assert many < 0.5 * few
+
+
+# --- The pages made of the ledger ---------------------------------------------------------------
+
+ENTRY = """
+[[claim]]
+id = "C00"
+section = "1"
+page = "water"
+says = "Water is wet."
+hypothesis = "Wetness is above 1."
+metric = "wetness"
+protocol = "30 cups"
+when = "it is liquid"
+verdict = "supported only when"
+conditions = [{ name = "wet", at_least = 1.0 }, { name = "dry", at_most = 2.0 }]
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    (tmp_path / "claims.toml").write_text(ENTRY)
+    ledger = Ledger(tmp_path)
+    measured = {"wet": Interval(2.0, 1.5, 2.5), "dry": Interval(3.0, 2.5, 3.5)}
+    ledger.settle("C00", measured, refresh=True)
+    return ledger
+
+
+def test_a_sheet_says_what_holds(ledger):
+    sheet = claim_sheets(ledger)
+    assert "| wet | at least 1 | 2.00 [1.50, 2.50] | yes |" in sheet
+    assert "| dry | at most 2 | 3.00 [2.50, 3.50] | no |" in sheet
+    assert "supported only when it is liquid" in sheet
+
+
+@pytest.mark.parametrize(
+    "source, link",
+    [("(claim-c00)=", "[C00](#claim-c00)"), ("no label", "[C00](water.md)"), (None, "C00")],
+)
+def test_links_lead_to_the_very_section(ledger, source, link):
+    if source is not None:
+        (ledger.folder / "water.md").write_text(source)
+    assert claim_link(ledger, ledger.claims["C00"]) == link
+    assert f"| {link} | Water is wet. (1) |" in verdict_table(ledger)
