@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
-	test-outputs test-site format figures notebooks lock lint clean
+	test-outputs test-site format figures notebooks lock lint clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -81,6 +81,18 @@ figures: $(READY) ## draw Figures 1 and 2 into figures/
 lock: $(READY) ## write requirements.txt anew from pyproject.toml
 	$(PY) -m pip install --disable-pip-version-check --quiet uv
 	$(PY) book/tools/lock.py
+
+bench: $(READY) ## measure everything that is promised to be fast (some minutes; a quiet machine)
+	$(PY) benchmarks/run.py
+
+# Other libraries, in an environment of their own: the tables never need PyTorch.
+PEERS := .venv-peers
+PEERS_BIN := $(PEERS)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+bench-peers: ## measure stable-baselines3 and pfrl beside it (a quarter of an hour; installs PyTorch)
+	@test -x $(PEERS_BIN)/python || "$(PYTHON)" -m venv $(PEERS)
+	$(PEERS_BIN)/python -m pip install --disable-pip-version-check --quiet \
+		-r benchmarks/requirements-peers.txt -e .
+	$(PEERS_BIN)/python benchmarks/peers.py
 
 clean: ## remove what was built; the environment stays (rm -r .venv removes that too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -81,7 +81,7 @@ def save_figure(figure: Figure, target: Any, kind: str) -> None:
     # Without these, dates, versions and random ids differ from one writing to the next.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "a3c_tut"}):
-        figure.savefig(target, format=kind, dpi=144, metadata=metadata)
+        figure.savefig(target, format=kind, dpi=110, metadata=metadata)
 
 
 def reference_returns(world: TableWorld) -> dict[str, float]:

@@ -25,8 +25,8 @@ import numpy as np
 
 from a3c_tut.config import A3CConfig
 from a3c_tut.experiments import final_return
-from a3c_tut.files import written_whole
 from a3c_tut.figures import BLACK, WORKER_COLORS, new_figure, plot_returns, reference_returns
+from a3c_tut.files import written_whole
 from a3c_tut.results import TrainingResult
 from a3c_tut.tables import world_arrays
 from a3c_tut.training import train

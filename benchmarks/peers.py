@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # matrices of 48 × 4: a second thread only costs
 warnings.filterwarnings("ignore", category=DeprecationWarning)
+warnings.filterwarnings("ignore", message="This overload of")  # how pfrl's optimizer calls torch
 
 import gymnasium  # noqa: E402
 import numpy as np  # noqa: E402
@@ -42,7 +43,7 @@ FORK: Any = multiprocessing.get_context("fork")
 TARGET, EPISODES = -20.0, 50  # the mean return over so many episodes
 WORKERS, ROLLOUT, GAMMA, ENTROPY, SCALE = 3, 5, 0.99, 0.01, 0.1
 TUNING_SEEDS, SEEDS = (1000, 1001), (0, 1, 2, 3, 4, 5, 6)
-TUNING_STEPS, MOST_STEPS = 25_000, 120_000
+TUNING_STEPS, MOST_STEPS = 20_000, 120_000
 
 
 class Setting(NamedTuple):
@@ -127,9 +128,11 @@ class Watch:
 def run_sb3(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
     """Train stable-baselines3's A2C."""
     import torch
-    from stable_baselines3 import A2C
-    from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    with _silence():
+        from stable_baselines3 import A2C
+        from stable_baselines3.common.callbacks import BaseCallback
+        from stable_baselines3.common.vec_env import DummyVecEnv
 
     torch.set_num_threads(1)
     watch = Watch(steps + WORKERS * ROLLOUT)
@@ -156,28 +159,12 @@ def run_pfrl(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
     """Train pfrl's A3C, in processes of its own."""
     import torch
 
-    with _silence():  # the old gym complains at each import
+    with _silence():
         import pfrl
         from pfrl.agents import a3c
 
     logging.getLogger("pfrl").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-
-    class SharedRMSprop(pfrl.optimizers.SharedRMSpropEpsInsideSqrt):  # type: ignore[misc]
-        """pfrl's own, whose calls newer versions of torch no longer take, written as they are now.
-
-        See `RMSpropEpsInsideSqrt.step`: without momentum, centering and weight decay.
-        """
-
-        def step(self, closure: Any = None) -> None:
-            for group in self.param_groups:
-                for p in group["params"]:
-                    grad, state = p.grad.data, self.state[p]
-                    state["step"] += 1
-                    alpha, average = group["alpha"], state["square_avg"]
-                    average.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
-                    root = average.add(group["eps"]).sqrt_()
-                    p.data.addcdiv_(grad, root, value=-group["lr"])
 
     class OldInterface:
         """The environment in the interface that pfrl knows: four things from a step."""
@@ -211,7 +198,9 @@ def run_pfrl(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
         torch.nn.init.zeros_(parameter)
     agent = a3c.A3C(
         model,
-        SharedRMSprop(model.parameters(), lr=setting.rate, eps=setting.epsilon, alpha=0.99),
+        pfrl.optimizers.SharedRMSpropEpsInsideSqrt(
+            model.parameters(), lr=setting.rate, eps=setting.epsilon, alpha=0.99
+        ),
         t_max=ROLLOUT, gamma=GAMMA, beta=ENTROPY, max_grad_norm=setting.max_grad_norm,
     )  # fmt: skip
     watch, stop = Watch(steps + WORKERS), FORK.Event()
@@ -233,7 +222,7 @@ def run_pfrl(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
 
 
 class _silence:  # noqa: N801
-    """Nothing on stderr, from C or Python."""
+    """Nothing on stderr: the old gym complains at each import."""
 
     def __enter__(self) -> None:
         sys.stderr.flush()
@@ -361,7 +350,7 @@ def main() -> None:
             if name in best:
                 note += "; rate {}, clip {}, ε {:g}".format(*best[name])
             lines.append(Line(part, name, mean, unit, note=note, raw={"runs": values}))
-        lines += [Line(part, f"{name} / ours", means[name] / means["ours"], bar=1.0)
+        lines += [Line(part, f"{name} / ours", means[name] / means["ours"])
                   for name in PEERS]  # fmt: skip
     last = last_record("record-peers.json")
     for key, value in where.items():

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,9 +56,7 @@ class Line:
         return change < 0.8
 
 
-def interleaved(
-    part: str, repeats: int, samplers: Mapping[str, Callable[[], float]]
-) -> Samples:
+def interleaved(part: str, repeats: int, samplers: Mapping[str, Callable[[], float]]) -> Samples:
     """Take samples in turn, A B A B: what else the machine is doing hits all of them alike."""
     samples: Samples = {name: [] for name in samplers}
     for _ in tqdm(range(repeats), desc=part, leave=False, file=sys.stderr):
@@ -89,8 +87,10 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
         "system": _system(),
         "python": platform.python_version(),
         **{name: installed(name) for name in packages},
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "load average at start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "load average at start": round(os.getloadavg()[0], 2)
+        if hasattr(os, "getloadavg")
+        else None,
     }
 
 
@@ -127,7 +127,7 @@ def last_record(name: str) -> dict[str, Any] | None:
         return None
 
 
-def show(number: float | None, unit: str) -> str:
+def shown(number: float | None, unit: str) -> str:
     """Write a number with three figures that count."""
     if number is None:
         return "–"
@@ -143,13 +143,13 @@ def rows(lines: Sequence[Line], last: Mapping[str, Any] | None) -> list[list[str
     table = []
     for line in lines:
         old = before.get(line.key)
-        bar = "" if line.bar is None else f"{'≤' if line.lower else '≥'} {show(line.bar, '')}"
+        bar = "" if line.bar is None else f"{'≤' if line.lower else '≥'} {shown(line.bar, '')}"
         verdict = {True: "met", False: "MISSED", None: ""}[line.met]
         if line.fell(old):
             verdict = f"{verdict} FELL by more than a fifth".strip()
         name = f"{line.name} ({line.note})" if line.note else line.name
-        new = show(line.value, line.unit)
-        table.append([line.part, name, new, bar, verdict, show(old, line.unit) if old else ""])
+        new = shown(line.value, line.unit)
+        table.append([line.part, name, new, bar, verdict, shown(old, line.unit) if old else ""])
     return table
 
 
@@ -159,18 +159,23 @@ HEADER = ["part", "what", "this run", "bar", "", "last record"]
 def print_table(lines: Sequence[Line], last: Mapping[str, Any] | None) -> None:
     """Print the table for a terminal."""
     table = [HEADER, *rows(lines, last)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
-    part = ""
+    print(aligned(table, right=(2, 3)))
+
+
+def aligned(table: Sequence[Sequence[str]], right: Iterable[int]) -> str:
+    """Return a table for a terminal, an empty line before each new entry in its first column."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    printed, before = [], table[0][0]
     for row in table:
-        if row[0] != part:
-            part = row[0]
-            print()
-        shown = ["" if row is not table[0] else row[0], *row[1:]]
-        if row is not table[0]:
-            shown[0] = part
-        cells = [cell.rjust(w) if i in (2, 3) else cell.ljust(w)
-                 for i, (cell, w) in enumerate(zip(shown, widths, strict=True))]  # fmt: skip
-        print("  ".join(cells).rstrip())
+        if row[0] != before:
+            printed.append("")
+        before = row[0]
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        printed.append("  ".join(cells).rstrip())
+    return "\n".join(printed)
 
 
 def write(
@@ -197,7 +202,9 @@ def write(
     where = ", ".join(f"{key} {value}" if key not in ("processor", "system") else str(value)
                       for key, value in machine.items() if value is not None)  # fmt: skip
     body = [f"Measured on: {where}.", "", *markdown(HEADER, rows(lines, last))]
-    (FOLDER / f"{name}.md").write_text("\n".join([*body, further]).rstrip() + "\n", encoding="utf-8")
+    (FOLDER / f"{name}.md").write_text(
+        "\n".join([*body, further]).rstrip() + "\n", encoding="utf-8"
+    )
 
 
 def markdown(header: Sequence[str], table: Iterable[Sequence[str]]) -> list[str]:

@@ -115,7 +115,7 @@ NOT_RUN = {
     "world is an id": ({"world": "FrozenLake-v1"}, "world is 'FrozenLake-v1'; allowed: a Table"),
     "config is a dict": ({"config": {"gamma": 0.9}}, "config is {'gamma': 0.9}; allowed: an A3C"),
     "no steps": ({"total_steps": 0}, "total_steps is 0; allowed: a whole number from 1"),
-    "endless steps": ({"total_steps": 10**30}, f"total_steps is {10**30}; allowed: a whole number from 1 to"),
+    "endless steps": ({"total_steps": 10**30}, f"total_steps is {10**30}; allowed: a whole number"),
     "negative steps": ({"total_steps": -5}, "total_steps is -5; allowed: a whole number from 1"),
     "1e6 steps": ({"total_steps": 1e6}, "total_steps is 1000000.0; allowed: a whole number"),
     "steps as text": ({"total_steps": "60000"}, "total_steps is '60000'; allowed: a whole"),

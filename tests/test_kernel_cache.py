@@ -1,4 +1,4 @@
-"""Compiled code on disk: kept while the package is as it was, made anew when a file of it changes."""
+"""Compiled code on disk: kept while the package is the same, made anew when a file changes."""
 
 import os
 import shutil

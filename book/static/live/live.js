@@ -293,7 +293,7 @@
       world.action_names.forEach((name, a) => {
         const length = 0.46 * cell * policy[state * world.num_actions + a];
         if (length < 1.5) return;
-        const [along, down] = DIRECTIONS[name], head = Math.min(5, length);
+        const [along, down] = DIRECTIONS[name], head = Math.min(5, 0.55 * length);
         const [tip_x, tip_y] = [x + along * length, y + down * length];
         const [base_x, base_y] = [tip_x - along * head, tip_y - down * head];
         const p = (v) => v.toFixed(1);
