@@ -253,6 +253,7 @@ def pfrl_runs(asked: list[tuple[Setting, int, int, bool]], at_once: int, what: s
 
 
 Runs = Callable[[list[tuple[Setting, int, int, bool]], int, str], list[Run]]
+OURS_TUNED = "ours, tuned likewise"
 PEERS: dict[str, Runs] = {"stable-baselines3 A2C": sb3_runs, "pfrl A3C": pfrl_runs}
 
 
@@ -271,9 +272,9 @@ def tune(name: str, runs: Runs) -> tuple[Setting, list[dict[str, Any]]]:
     return GRID[best], table
 
 
-def run_ours(seed: int) -> Run:
-    """Train the default configuration; the time is that of a run that stops at the target."""
-    world, config = cliff_world(), our_config()
+def run_ours(config: A3CConfig, seed: int) -> Run:
+    """Train ours; the time is that of a run that stops at the target."""
+    world = cliff_world()
     whole = train(world, config, total_steps=MOST_STEPS, seed=seed)
     at = steps_to_return(whole, TARGET, EPISODES)
     steps = int(min(at, MOST_STEPS))
@@ -285,10 +286,20 @@ def run_ours(seed: int) -> Run:
     return Run(steps, median(seconds), bool(np.isfinite(at)), steps, median(seconds))
 
 
-def our_config() -> A3CConfig:
-    """Return the default configuration, with what is the same for all written out."""
-    return A3CConfig(num_workers=WORKERS, rollout_length=ROLLOUT, gamma=GAMMA,
-                     entropy_coef=ENTROPY, reward_scale=SCALE)  # fmt: skip
+def our_config(setting: Setting | None = None) -> A3CConfig:
+    """Return the default configuration, with what is the same for all written out, or tuned."""
+    same: Any = {"num_workers": WORKERS, "rollout_length": ROLLOUT, "gamma": GAMMA,
+                 "entropy_coef": ENTROPY, "reward_scale": SCALE}  # fmt: skip
+    if setting is not None:
+        same |= {"actor_lr": setting.rate, "critic_lr": setting.rate,
+                 "max_grad_norm": setting.max_grad_norm,
+                 "rmsprop_epsilon": setting.epsilon}  # fmt: skip
+    return A3CConfig(**same)
+
+
+def our_runs(asked: list[tuple[Setting, int, int, bool]], at_once: int, what: str) -> list[Run]:
+    """Run ours with tuned settings, as the others are run."""
+    return [run_ours(our_config(setting), seed) for setting, seed, _, _ in asked]
 
 
 def our_rate(steps: int = 600_000) -> float:
@@ -321,14 +332,14 @@ def main() -> None:
     train(cliff_world())  # compiled once per machine
     tuned: dict[str, Any] = {}
     best: dict[str, Setting] = {}
-    for name, runs in PEERS.items():
+    for name, runs in [*PEERS.items(), (OURS_TUNED, our_runs)]:
         best[name] = Setting(0.05, 5.0, 1e-5)
         if not quick:
             best[name], tuned[name] = tune(name, runs)
     samples = rates(best, 3_000 if quick else 10_000)
     seeds = SEEDS[:2] if quick else SEEDS
-    reached = {"ours": [run_ours(seed) for seed in seeds]}
-    for name, runs in PEERS.items():
+    reached = {"ours": [run_ours(our_config(), seed) for seed in seeds]}
+    for name, runs in [(OURS_TUNED, our_runs), *PEERS.items()]:
         asked = [(best[name], seed, MOST_STEPS, True) for seed in seeds]
         reached[name] = runs(asked, 1, f"{name}: runs")
 

@@ -222,8 +222,8 @@ def workers() -> list[Line]:
 
 #: Environment steps for each n: some tenths of a second.
 _STEPS_BY_N = {1: 300_000, 5: 1_000_000, 20: 2_000_000}
-_TABLE_HEADER = ["n", "mode", "workers", "M steps/s", "µs from push to push", "looks per lock taken",
-                 "returns for want of it, per 1,000 locks"]  # fmt: skip
+_TABLE_HEADER = ["n", "mode", "workers", "M steps/s", "µs from push to push",
+                 "looks per lock taken", "returns for want of it, per 1,000 locks"]  # fmt: skip
 
 
 def worker_table(repeats: int = 3) -> list[dict[str, Any]]:
