@@ -1,21 +1,27 @@
-"""Both figures of a run, drawn again fast enough to follow a slider (Section 5).
+"""The lab: a run's knobs beside its two figures, fast enough to follow a slider (Section 5).
 
 Nearly all the time of a drawing goes into text (tick labels, mostly) and into the layout around it,
-and neither changes from run to run. So they are drawn once and kept as pixels, and an update only
-puts the new run's marks, colours and arrows on top.
+and neither changes from run to run. So `LiveFigures` draws them once, keeps them as pixels, and an
+update only puts the new run's marks, colours and arrows on top. `Lab` is the widget around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from a3c_tut import figures
-from a3c_tut.experiments import moving_average
+from a3c_tut.config import A3CConfig
+from a3c_tut.errors import DivergenceError
+from a3c_tut.experiments import final_return, moving_average
 from a3c_tut.results import TrainingResult
+from a3c_tut.schedules import RandomSchedule
+from a3c_tut.training import train
+from a3c_tut.worlds import cliff_world, corridor_world, sparse_grid_world
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -198,3 +204,177 @@ class _Layer:
             buffer, "png", compress_level=1
         )
         return buffer.getvalue()
+
+
+#: The worlds that the lab offers.
+LAB_WORLDS = {
+    "cliff-world": lambda: cliff_world(),
+    "sparse grid": lambda: sparse_grid_world(),
+    "corridor": lambda: corridor_world(8),
+}
+_SCHEDULES = {
+    "round robin": lambda num_workers: "round_robin",
+    "random": lambda num_workers: "random",
+    "worker 0 five times slower": lambda num_workers: RandomSchedule(
+        (0.2,) + (1.0,) * (num_workers - 1)
+    ),
+}
+
+
+class Lab:
+    """Figures 1 and 2 with the knobs of a run: moving one trains and draws again at once.
+
+    Needs Jupyter and ipywidgets (extra `lab`). On the static page its place is taken by the live
+    version, which needs neither.
+
+    Parameters
+    ----------
+    total_steps : int from 1
+        Environment steps of each training.
+
+    Raises
+    ------
+    ImportError
+        When ipywidgets is missing; the message says how to install it.
+
+    Examples
+    --------
+    >>> lab = Lab(total_steps=6_000)
+    >>> lab.knobs["num_workers"].value = 2  # what a slider does
+    >>> lab.result.config.num_workers, "num_workers=2" in lab.code()
+    (2, True)
+    """
+
+    def __init__(self, total_steps: int = 60_000):
+        try:
+            import ipywidgets
+        except ImportError as error:
+            raise ImportError(
+                "the lab needs ipywidgets; install it with `pip install 'a3c_tut[lab]'`"
+            ) from error
+        self._widgets, self._total_steps = ipywidgets, total_steps
+        self.knobs = self._make_knobs()
+        self.result = self._train()
+        self._live = LiveFigures(self.result)
+        self._pictures = [ipywidgets.Image(format="png") for _ in range(2)]
+        self._said = ipywidgets.HTML()
+        self._code = ipywidgets.Textarea(
+            description="Python", layout={"width": "100%", "height": "5.5em", "display": "none"}
+        )
+        button = ipywidgets.Button(description="Show the code", tooltip="The call that does this")
+        button.on_click(lambda _: self._show_code())
+        self._button = button
+        for knob in self.knobs.values():
+            knob.observe(self._moved, names="value")
+        self._draw()
+
+    def _make_knobs(self) -> dict[str, Any]:
+        w, default = self._widgets, A3CConfig()
+        style = {"style": {"description_width": "9em"}, "continuous_update": True}
+
+        def slider(label: str, value: int, low: int, high: int) -> Any:
+            return w.IntSlider(value, low, high, description=label, **style)
+
+        def log_slider(label: str, value: float, low: float, high: float) -> Any:
+            return w.FloatLogSlider(value, min=low, max=high, step=0.1, description=label,
+                                    readout_format=".3g", **style)  # fmt: skip
+
+        def choice(label: str, options: Any, value: Any) -> Any:
+            return w.Dropdown(options=options, value=value, description=label,
+                              style={"description_width": "9em"})  # fmt: skip
+
+        return {
+            "world": choice("world", list(LAB_WORLDS), "cliff-world"),
+            "num_workers": slider("workers", default.num_workers, 1, 16),
+            "rollout_length": slider("rollout length n", 5, 1, 50),
+            "gamma": w.FloatSlider(default.gamma, min=0.8, max=1.0, step=0.01,
+                                   description="discount γ", **style),
+            "entropy_coef": w.FloatSlider(0.01, min=0.0, max=0.5, step=0.01,
+                                          description="entropy β", **style),
+            "actor_lr": log_slider("actor step size", default.actor_lr, -3, 1),
+            "critic_lr": log_slider("critic step size", default.critic_lr, -3, 1),
+            "optimizer": choice("optimizer", ("rmsprop", "sgd"), default.optimizer),
+            "max_grad_norm": choice("clip at", (("no clipping", None), 0.5, 1.0, 5.0, 40.0), 5.0),
+            "lr_anneal": choice("annealing", (("none", None), "global", "per_worker"), None),
+            "schedule": choice("schedule", list(_SCHEDULES), "round robin"),
+            "seed": slider("seed", 0, 0, 99),
+        }  # fmt: skip
+
+    def config(self) -> A3CConfig:
+        """Return the configuration on screen."""
+        own = ("world", "schedule", "seed")
+        return A3CConfig(**{name: k.value for name, k in self.knobs.items() if name not in own})
+
+    def _schedule(self) -> Any:
+        return _SCHEDULES[self.knobs["schedule"].value](self.knobs["num_workers"].value)
+
+    def code(self) -> str:
+        """Return the Python that reproduces what is on screen."""
+        default, config = A3CConfig(), self.config()
+        changed = ", ".join(
+            f"{name}={value!r}"
+            for name, value in config.as_dict().items()
+            if value != getattr(default, name)
+        )
+        world = {"cliff-world": "cliff_world()", "sparse grid": "sparse_grid_world()",
+                 "corridor": "corridor_world(8)"}[self.knobs["world"].value]  # fmt: skip
+        return (
+            "from a3c_tut import A3CConfig, RandomSchedule, train\n"
+            f"from a3c_tut import {world.split('(')[0]}\n"
+            f"config = A3CConfig({changed})\n"
+            f"result = train({world}, config, total_steps={self._total_steps}, "
+            f"seed={self.knobs['seed'].value}, schedule={self._schedule()!r})"
+        )
+
+    def _train(self) -> TrainingResult:
+        world = LAB_WORLDS[self.knobs["world"].value]()
+        return train(world, self.config(), total_steps=self._total_steps,
+                     seed=self.knobs["seed"].value, schedule=self._schedule())  # fmt: skip
+
+    def _moved(self, _: Any) -> None:
+        try:
+            self.result = self._train()
+        except DivergenceError as error:
+            self._said.value = f"<b>Diverged.</b> {escape(str(error))}"
+            return
+        self._live.update(self.result)
+        self._draw()
+
+    def _draw(self) -> None:
+        for picture, png in zip(self._pictures, self._live.pngs(), strict=True):
+            picture.value = png
+        done = len(self.result.episodes)
+        said = f"{done:,} episodes"
+        if done:
+            said += f"; the last 100 return {final_return(self.result):.1f} on average"
+        self._said.value = f"<span role='status'>{said}.</span>"
+        self._pictures[0].alt = f"Figure 1 for these settings. {said}."
+        self._pictures[1].alt = "Figure 2 for these settings: the policy as a heatmap and a map."
+        self._code.value = self.code()
+
+    def _show_code(self) -> None:
+        self._code.layout.display = "flex"
+        self._code.value = self.code()
+
+    def show(self) -> Any:
+        """Return the widget to look at; the last line of a cell shows it."""
+        w = self._widgets
+        knobs = w.VBox(list(self.knobs.values()), layout={"min_width": "22em"})
+        side = w.VBox([*self._pictures, self._said, self._button, self._code])
+        return w.HBox([knobs, side], layout={"flex_flow": "row wrap"})
+
+
+def show(total_steps: int = 60_000) -> Any:
+    """Open the lab in a notebook.
+
+    Parameters
+    ----------
+    total_steps : int from 1
+        Environment steps of each training.
+
+    Examples
+    --------
+    >>> len(show(total_steps=3_000).children)
+    2
+    """
+    return Lab(total_steps).show()

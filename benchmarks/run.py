@@ -124,10 +124,14 @@ def kernels() -> list[Line]:
         learned: list[str] = []
 
         def in_c() -> float:
-            done = subprocess.run([program, str(steps), "3"], input=streams(0, 3), text=True,
-                                  capture_output=True, check=True)  # fmt: skip
-            learned[:] = done.stdout.splitlines()
-            return steps / float(learned[0].split()[2]) / MILLION
+            # A process each time: like `train`, it then writes its logs into memory that is new.
+            seconds = []
+            for _ in range(3):
+                done = subprocess.run([program, str(steps), "1"], input=streams(0, 3), text=True,
+                                      capture_output=True, check=True)  # fmt: skip
+                learned[:] = done.stdout.splitlines()
+                seconds.append(float(learned[0].split()[2]))
+            return steps / min(seconds) / MILLION
 
         rates = interleaved(
             part, 7, {"C": in_c, "emulated": lambda: train_rate(A3CConfig(), steps)}

@@ -84,3 +84,71 @@ def test_numbers_that_are_wider_find_room():
     live.update(train(CLIFF, A3CConfig(actor_lr=0.0)))
     first, _ = pixels(live)
     assert (first[:, :3] == 255).all()
+
+
+class TestLab:
+    """The widget, driven as a notebook drives it: by setting values."""
+
+    @pytest.fixture
+    def lab(self):
+        pytest.importorskip("ipywidgets")
+        from a3c_tut.lab import Lab
+
+        return Lab(total_steps=6_000)
+
+    @pytest.mark.parametrize(
+        "name, value",
+        [
+            ("world", "corridor"),
+            ("num_workers", 5),
+            ("rollout_length", 12),
+            ("gamma", 0.9),
+            ("entropy_coef", 0.2),
+            ("actor_lr", 0.5),
+            ("critic_lr", 0.02),
+            ("optimizer", "sgd"),
+            ("max_grad_norm", None),
+            ("lr_anneal", "global"),
+            ("schedule", "worker 0 five times slower"),
+            ("seed", 7),
+        ],
+    )
+    def test_moving_a_knob_trains_and_draws_again(self, lab, name, value):
+        before = [picture.value for picture in lab._pictures]
+        lab.knobs[name].value = value
+        assert [picture.value for picture in lab._pictures] != before
+        assert all(picture.value[1:4] == b"PNG" for picture in lab._pictures)
+
+    def test_the_code_reproduces_what_is_on_screen(self, lab):
+        for name, value in {"num_workers": 4, "optimizer": "sgd", "schedule": "random",
+                            "seed": 3, "world": "sparse grid"}.items():  # fmt: skip
+            lab.knobs[name].value = value
+        names = {}
+        exec(lab.code(), names)
+        assert (names["result"].theta == lab.result.theta).all()
+        assert names["config"] == lab.config()
+
+    def test_a_diverging_run_is_said_and_the_lab_goes_on(self, lab, monkeypatch):
+        from a3c_tut import lab as room
+
+        shown = lab.result
+        with monkeypatch.context() as patch:
+            patch.setattr(room, "train", _diverge(shown))
+            lab.knobs["actor_lr"].value = 9.0
+            assert "Diverged" in lab._said.value
+            assert lab.result is shown
+        lab.knobs["actor_lr"].value = 0.1
+        assert "Diverged" not in lab._said.value
+
+    def test_every_control_is_named_and_every_picture_described(self, lab):
+        assert all(knob.description for knob in lab.knobs.values())
+        assert all(len(picture.alt) > 20 for picture in lab._pictures)
+
+
+def _diverge(result):
+    def train(*_, **__):
+        raise DivergenceError(result)
+
+    from a3c_tut.errors import DivergenceError
+
+    return train
