@@ -67,12 +67,18 @@ def equal(one: TrainingResult, other: TrainingResult) -> list[str]:
     return different
 
 
-def check_interleaved(result: TrainingResult, least: int = 30) -> None:
-    """A test of asynchrony needs asynchrony."""
-    share = np.bincount(result.schedule, minlength=result.config.num_workers) / len(result.updates)
-    assert share.min() > 0.01, f"shares of the workers: {share}"
-    changes = int((np.diff(result.schedule) != 0).sum())
-    assert changes >= least, f"the schedule changes worker only {changes} times"
+def interleaved(world, config, **asked) -> TrainingResult:
+    """Run until the workers really take turns: a test of asynchrony needs asynchrony.
+
+    On a crowded machine they may hold their cores for long; then a longer run has more changes.
+    """
+    for total_steps in (1_000_000, 4_000_000, 16_000_000):
+        result = train(world, config, total_steps=total_steps, runner="processes", **asked)
+        share = np.bincount(result.schedule, minlength=config.num_workers) / len(result.updates)
+        changes = int((np.diff(result.schedule) != 0).sum())
+        if share.min() > 0.01 and changes >= 30:
+            return result
+    raise AssertionError(f"shares of the workers {share}, changes of turn {changes}")
 
 
 CONFIGS = {
@@ -92,27 +98,23 @@ CONFIGS = {
 @pytest.mark.parametrize("seed", range(20))
 def test_a_real_run_replays_bit_for_bit(seed):
     name = list(CONFIGS)[seed % len(CONFIGS)]
-    result = train(cliff_world(), A3CConfig(**CONFIGS[name]), total_steps=1_000_000, seed=seed,
-                   runner="processes")  # fmt: skip
-    check_interleaved(result)
+    result = interleaved(cliff_world(), A3CConfig(**CONFIGS[name]), seed=seed)
     assert equal(replay(result), result) == []
     assert (result.episodes["step"] <= result.steps).all()
-    assert 0 <= result.steps - 1_000_000 < max(result.config.per_worker("rollout_length"))
+    assert 0 <= result.steps - result.total_steps < max(result.config.per_worker("rollout_length"))
 
 
 @pytest.mark.parametrize("method", ["forkserver", "fork"])
 def test_other_start_methods_replay_too(method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system has no {method}")
-    result = train(cliff_world(), total_steps=1_000_000, runner="processes", start_method=method)
-    check_interleaved(result)
+    result = interleaved(cliff_world(), A3CConfig(), start_method=method)
     assert equal(replay(result), result) == []
 
 
 def test_a_stochastic_world_replays_too():
     lake = TableWorld.from_gymnasium("FrozenLake-v1")
-    result = train(lake, total_steps=1_000_000, seed=5, runner="processes")
-    check_interleaved(result)
+    result = interleaved(lake, A3CConfig(), seed=5)
     assert equal(replay(result), result) == []
 
 
