@@ -361,8 +361,8 @@ def main() -> None:
             if name in best:
                 note += "; rate {}, clip {}, ε {:g}".format(*best[name])
             lines.append(Line(part, name, mean, unit, note=note, raw={"runs": values}))
-        lines += [Line(part, f"{name} / ours", means[name] / means["ours"])
-                  for name in PEERS]  # fmt: skip
+        lines += [Line(part, f"{name} / {ours}", means[name] / means[ours])
+                  for ours in ("ours", OURS_TUNED) for name in PEERS]  # fmt: skip
     last = last_record("record-peers.json")
     for key, value in where.items():
         print(f"{key}: {value}")

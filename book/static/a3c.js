@@ -15,6 +15,12 @@ function mend() {
     icon.setAttribute("aria-hidden", "true");
   });
 
+  // The arrows that unfold a chapter in the sidebar have no name.
+  each(".bd-sidebar-primary details > summary", (e) => {
+    const chapter = e.closest("li").querySelector("a").textContent.trim();
+    e.setAttribute("aria-label", `Sections of ${chapter}`);
+  });
+
   // The logo stands outside every landmark.
   each(".sidebar-primary-item:has(> .navbar-brand)", (e) => {
     e.setAttribute("role", "navigation");
@@ -36,3 +42,7 @@ function mend() {
 mend();
 addEventListener("load", () => Promise.resolve(window.MathJax?.startup?.promise).then(mend));
 addEventListener("resize", mend);
+// The icons may be replaced later still.
+each(".theme-switch-button", (button) => {
+  new MutationObserver(mend).observe(button, { childList: true, subtree: true });
+});
