@@ -198,15 +198,16 @@ def write_figures(result: TrainingResult, folder: Path) -> list[Path]:
 
     episodes, policy, world = result.episodes, result.policy, result.world
     written = []
-    for stem, figure, header, rows in (
-        ("figure_1", plot_returns(result), episodes.dtype.names, episodes.tolist()),
-        ("figure_2", plot_policy(result), ("state", *world.action_names),
+    for stem, plot, header, rows in (
+        ("figure_1", plot_returns, episodes.dtype.names, episodes.tolist()),
+        ("figure_2", plot_policy, ("state", *world.action_names),
          [(state, *row) for state, row in enumerate(policy.tolist())]),
     ):  # fmt: skip
         written.append(_write(folder / f"{stem}.csv", _csv(header or (), rows)))
         for kind in ("png", "svg"):
             buffer = io.BytesIO()
-            save_figure(figure, buffer, kind)
+            # Drawn anew: to be drawn before, at another resolution, moves the layout by an ulp.
+            save_figure(plot(result), buffer, kind)
             written.append(_write(folder / f"{stem}.{kind}", buffer.getvalue()))
     result.save(folder / "run.npz")
     return [*written, folder / "run.npz"]

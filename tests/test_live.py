@@ -965,6 +965,13 @@ def test_another_order_ends_elsewhere(visit):
     assert seen.errors == []
 
 
+def staleness_shown(tab):
+    """What the table of pushes says, once it is there: it is filled after it is opened."""
+    column = tab.locator(".a3c-table tbody tr td:nth-child(3)")
+    column.first.wait_for()
+    return [int(text) for text in column.all_inner_texts()]
+
+
 @pytest.mark.browser
 def test_a_slow_worker_pushes_old_gradients(visit):
     tab, _ = visit(STEPPER)
@@ -975,8 +982,7 @@ def test_a_slow_worker_pushes_old_gradients(visit):
     staleness = train(cliff_world(), schedule=ids).updates["staleness"]
     assert f"at most {staleness.max()}" in result(tab)
     tab.get_by_text("The pushes as a table").click()
-    shown = tab.locator(".a3c-table tbody tr td:nth-child(3)").all_inner_texts()
-    assert list(map(int, shown)) == staleness.tolist()
+    assert staleness_shown(tab) == staleness.tolist()
 
 
 @pytest.mark.browser
@@ -988,8 +994,7 @@ def test_a_recorded_schedule_is_replayed(visit, tmp_path):
     tab.get_by_label("Order of the pushes").first.select_option(value="recorded")
     assert order(tab) == recorded.schedule[begin : begin + 24].tolist()
     tab.get_by_text("The pushes as a table").click()
-    shown = tab.locator(".a3c-table tbody tr td:nth-child(3)").all_inner_texts()
-    assert list(map(int, shown)) == recorded.updates["staleness"][begin : begin + 24].tolist()
+    assert staleness_shown(tab) == recorded.updates["staleness"][begin : begin + 24].tolist()
     path = tmp_path / "own.json"
     path.write_text(json.dumps([2, 1, 0, 0, 2, 1]))
     tab.get_by_label("Order of the pushes").first.select_option(value="own")
