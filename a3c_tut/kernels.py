@@ -70,6 +70,43 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
+if numba is not None and not numba.config.DISABLE_JIT:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def fetch_early(typing_context, array, index):  # type: ignore[no-untyped-def]
+        """Ask for a row of an array before it is needed; nothing changes but the waiting.
+
+        In a large world every state is a walk to main memory, and a walk per array if each is
+        begun only when the one before has arrived.
+        """
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            array_type = signature.args[0]
+            rows = context.make_array(array_type)(context, builder, arguments[0])
+            first = [context.get_constant(types.intp, 0)] * (array_type.ndim - 1)
+            place = cgutils.get_item_pointer(
+                context, builder, array_type, rows, [arguments[1], *first]
+            )
+            byte, word = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+            ask = builder.module.declare_intrinsic(
+                "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            )
+            # To read; keep it close; data.
+            builder.call(ask, [builder.bitcast(place, byte), word(0), word(3), word(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), generate
+
+else:
+
+    def fetch_early(array: Any, index: int) -> None:  # type: ignore[misc]
+        """Do nothing: without a compiler there is nothing to wait for."""
+
+
 class WorldArrays(NamedTuple):
     """What a worker needs of a world; `cumulative` is the running sum of the probabilities."""
 
@@ -305,6 +342,9 @@ def collect_rollout(  # type: ignore[no-untyped-def]
     terminated = False
     truncated = False
     while length < rollout_length and not (terminated or truncated):
+        fetch_early(world.next_state, state)
+        fetch_early(world.reward, state)
+        fetch_early(world.terminated, state)
         softmax(theta, state, rollout.policies, rollout.log_policies, length)
         action = choose(rollout.policies, length, uniforms[cursor])
         cursor += 1

@@ -26,6 +26,7 @@ from a3c_tut.kernels import (
     clip_gradients,
     collect_rollout,
     compute_n_step_advantages,
+    fetch_early,
     gradient_norm,
     kernel,
     make_gradient,
@@ -308,6 +309,9 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
         world, me.theta[index], counters[STATE], counters[EPISODE_STEPS],
         settings.rollout_length[worker], me.uniforms[index], counters[CURSOR], scratch.rollout,
     )  # fmt: skip
+    for t in range(length):
+        fetch_early(scratch.gradient.place, scratch.rollout.states[t])
+        fetch_early(me.V[index], scratch.rollout.states[t])
     scratch.turn.whole[LENGTH] = length
     scratch.turn.whole[TERMINATED] = terminated
     scratch.turn.whole[TRUNCATED] = truncated
@@ -315,6 +319,24 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
     scratch.turn.real[TOTAL_REWARD] = total_reward
     if not settings.global_critic:
         evaluate(settings, worker, me.V[index], scratch)
+
+
+@kernel
+def fetch_ahead(settings, shared, statistics, index, scratch):  # type: ignore[no-untyped-def]
+    """Ask for the shared rows that the coming push will change; nothing changes but the waiting.
+
+    Their places are known as soon as the rollout is. In a world that no cache holds, asking for
+    all of them at once spares a wait for each.
+    """
+    owner = index if statistics.updates.shape[0] > 1 else 0
+    for t in range(scratch.turn.whole[LENGTH]):
+        state = scratch.rollout.states[t]
+        fetch_early(shared.theta, state)
+        fetch_early(shared.V, state)
+        if settings.rmsprop:
+            fetch_early(statistics.square_theta[owner], state)
+            fetch_early(statistics.square_V[owner], state)
+            fetch_early(statistics.last_update[owner], state)
 
 
 @kernel
@@ -409,6 +431,10 @@ def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
         ring = shared.touched.shape[0] - 1
         for i in range(seen, pushed):
             state = load(shared.touched, i & ring) - i * num_states
+            fetch_early(theta, state)
+            fetch_early(V, state)
+        for i in range(seen, pushed):
+            state = load(shared.touched, i & ring) - i * num_states
             if state < 0 or state >= num_states:  # Hogwild: claimed, but not yet noted
                 pushed = i
                 break
@@ -480,6 +506,7 @@ def take_turns(  # type: ignore[no-untyped-def]
             why = NEEDS_UNIFORMS
             break
         prepare(world, settings, me, index, scratch)
+        fetch_ahead(settings, shared, statistics, index, scratch)
         if settings.global_critic:
             evaluate(settings, index, shared.V, scratch)
         finite = push(settings, shared, statistics, me, index, scratch, log)

@@ -244,6 +244,7 @@ def advance(  # type: ignore[no-untyped-def]
             if me.counters[0, tables.CURSOR] + most > me.uniforms.shape[1]:
                 return NEEDS_UNIFORMS
             tables.prepare(world, settings, me, 0, scratch)
+            tables.fetch_ahead(settings, shared, statistics, 0, scratch)
             turn[tables.WAITS] = 1
         if not settings.hogwild:
             taken, looks = acquire(lock, worker, SPINS)

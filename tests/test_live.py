@@ -40,6 +40,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "book" / "static"
 TWIN = ("random", "kernels", "tables", "training", "worker")
 RECORDED = STATIC / "live" / "recorded_run.json"
+# It computes nothing: it asks the processor's cache, which a page cannot.
+WITHOUT_A_TWIN = {"fetch_ahead"}
 
 # --- Read side by side ------------------------------------------------------------------------
 
@@ -69,7 +71,7 @@ def what_a_turn_needs():
     needed, ahead = set(), ["take_turns"]
     while ahead:
         name = ahead.pop()
-        if name in calls and name not in needed:
+        if name in calls and name not in needed | WITHOUT_A_TWIN:
             needed.add(name)
             ahead += calls[name]
     return needed
