@@ -327,16 +327,16 @@ class TableWorker:
 
     def advance(self, max_updates: int) -> int:
         """Take up to so many turns; return why it came back (see the compiled `advance`)."""
+        last = int(self._log.filled[1]) + max_updates
         why = NEEDS_UNIFORMS
         while why == NEEDS_UNIFORMS:
             why = advance(
                 self._world, self._settings, self._shared, self._statistics, self._local,
                 self._scratch, self._log, self._lock, self._words, self._journal,
-                self._shared_statistics, self.tally, max_updates, self._stop_at,
+                self._shared_statistics, self.tally, last - self._log.filled[1], self._stop_at,
             )  # fmt: skip
-            if (
-                why == NEEDS_UNIFORMS
-            ):  # only between two turns, so no rollout in hand counts on them
+            # Only between two turns, so that no rollout in hand counts on them.
+            if why == NEEDS_UNIFORMS:
                 refill(self._local, 0, self._stream)
         return int(why)
 

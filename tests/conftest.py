@@ -1,7 +1,33 @@
-"""Settings for all tests."""
+"""Settings for all tests, and the browser that some of them need."""
+
+import os
+import shutil
 
 import hypothesis
+import pytest
 
 # The first call of a kernel loads its compiled code: time says nothing about the test.
 hypothesis.settings.register_profile("a3c_tut", deadline=None)
 hypothesis.settings.load_profile("a3c_tut")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser; where there is none the tests skip, or fail if A3C_REQUIRE_BROWSER=1.
+
+    Per module: while it lives there is an event loop, which others want for themselves.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("A3C_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        reason = f"no Chromium: set A3C_CHROMIUM, or install one of {', '.join(names)}"
+        if os.environ.get("A3C_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    sync_api = pytest.importorskip("playwright.sync_api")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+    quiet += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(quiet))
+        yield browser
+        browser.close()

@@ -9,7 +9,6 @@ import ast
 import functools
 import http.server
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -186,24 +185,6 @@ RUN = """asked => {
 
 def largest_difference(ours, theirs):
     return float(np.max(np.abs(np.ravel(ours) - np.ravel(theirs)), initial=0.0))
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("A3C_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        reason = f"no Chromium: set A3C_CHROMIUM, or install one of {', '.join(names)}"
-        if os.environ.get("A3C_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    sync_api = pytest.importorskip("playwright.sync_api")
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-    quiet += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(quiet))
-        yield browser
-        browser.close()
 
 
 def sources():

@@ -12,7 +12,9 @@ from a3c_tut import A3CConfig, cliff_world, tables
 from a3c_tut.atomics import COMPILED, acquire, read, release, store_word
 from a3c_tut.kernels import make_gradient
 from a3c_tut.shared import SharedBlock, arm, block_layout, check_sharing, disarm, undo
+from a3c_tut.signals import DONE, LOG_FULL
 from a3c_tut.team import TableTeam
+from a3c_tut.worker import _UNIFORMS_AHEAD
 
 
 @pytest.fixture
@@ -139,14 +141,27 @@ def test_a_log_that_is_not_drained_makes_its_worker_wait():
     team = TableTeam(cliff_world(), config, 10**9, 10**9, 0, np.zeros((48, 4)), np.zeros(48))
     try:
         worker = team.job.worker(0, None if COMPILED else __import__("threading").Lock())
-        from a3c_tut.signals import DONE, LOG_FULL
-
         assert worker.advance(10 * tables.LOG_ROWS) == LOG_FULL
         assert team.num_updates == tables.LOG_ROWS
         team.drain()
         assert worker.advance(10) == DONE
         team.drain()
         assert len(team.logged()[1]) == tables.LOG_ROWS + 10
+    finally:
+        del worker
+        team.close()
+
+
+def test_a_worker_takes_as_many_turns_as_it_is_told():
+    """Also where its random numbers run out on the way."""
+    team = TableTeam(cliff_world(), A3CConfig(num_workers=1), 10**9, 10**9, 0, np.zeros((48, 4)),
+                     np.zeros(48))  # fmt: skip
+    try:
+        worker = team.job.worker(0, None if COMPILED else __import__("threading").Lock())
+        assert worker.advance(16_000) == DONE
+        used = worker.state()["local_counters"][0, tables.UNIFORMS_USED]
+        assert used > 2 * _UNIFORMS_AHEAD
+        assert team.num_updates == 16_000
     finally:
         del worker
         team.close()

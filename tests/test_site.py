@@ -10,7 +10,6 @@ import http.server
 import importlib.util
 import os
 import re
-import shutil
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,24 +151,6 @@ def test_a_file_name_is_no_alt_text(alt):
 
 
 # --- The site in a browser --------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("A3C_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        reason = f"no Chromium: set A3C_CHROMIUM, or install one of {', '.join(names)}"
-        if os.environ.get("A3C_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    sync_api = pytest.importorskip("playwright.sync_api")
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-    quiet += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(quiet))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
