@@ -87,11 +87,26 @@ def test_metadata_is_what_refreshing_leaves(path):
     assert load_tool("refresh_notebooks").clean(read(path)) == notebook, "run `make notebooks`"
 
 
+@every_notebook
+def test_cells_are_short(path):
+    """Half of the code that a reader sees comes in cells of at most five lines; the rest is near."""
+    seen = [
+        sum(bool(line.strip()) for line in cell.source.splitlines())
+        for cell in code_cells(read(path))
+        if not {"remove-cell", "hide-cell"} & set(cell.metadata.get("tags", []))
+    ]
+    assert np.median(seen) <= 5
+    assert max(seen) <= 20
+
+
 def different_pixels(stored, fresh):
     """How two PNGs (base64) differ, or None. Other processors may round a shade differently."""
     if stored == fresh:
         return None
-    a, b = (np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) for png in (stored, fresh))
+    a, b = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"))  # no palette
+        for png in (stored, fresh)
+    )
     if a.shape != b.shape:
         return f"sizes {a.shape} and {b.shape}"
     worst = np.abs(a.astype(int) - b.astype(int)).max()
