@@ -89,7 +89,7 @@ def test_metadata_is_what_refreshing_leaves(path):
 
 @every_notebook
 def test_cells_are_short(path):
-    """Half of the code that a reader sees comes in cells of at most five lines; the rest is near."""
+    """At least half of the cells that a reader sees have at most five lines."""
     seen = [
         sum(bool(line.strip()) for line in cell.source.splitlines())
         for cell in code_cells(read(path))
