@@ -1,0 +1,100 @@
+"""The tables that the book makes of the benchmarks' records (Section 3.1)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from a3c_tut.experiments import mean_interval
+
+Record = Mapping[str, Any]
+
+
+def load_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return a record that `make bench` or `make bench-peers` has written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none at this path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "record.json")
+    ...     _ = path.write_text('{"lines": []}')
+    ...     load_record(path)
+    {'lines': []}
+    """
+    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return content
+
+
+def worker_table(record: Record) -> str:
+    """Return the speed by rollout length, way of pushing and number of workers, in Markdown.
+
+    Parameters
+    ----------
+    record : mapping
+        Of `make bench`: `record["raw"]["workers"]` has a row per combination, with `n`, `mode`,
+        `workers` and `rate` in millions of environment steps a second of all workers together.
+
+    Examples
+    --------
+    >>> rows = [{"n": 5, "mode": "atomic", "workers": w, "rate": 0.5 * w} for w in (1, 2)]
+    >>> print(worker_table({"raw": {"workers": rows}}))
+    | n | pushes | 1 | 2 |
+    |--:|---|--:|--:|
+    | 5 | atomic | 0.5 | 1.0 |
+    """
+    rates = {(r["n"], r["mode"], r["workers"]): r["rate"] for r in record["raw"]["workers"]}
+    lengths, modes, counts = (list(dict.fromkeys(key)) for key in zip(*rates, strict=True))
+    lines = [
+        f"| n | pushes | {' | '.join(map(str, counts))} |",
+        f"|--:|---|{'--:|' * len(counts)}",
+    ]
+    for n, mode in product(lengths, modes):
+        row = " | ".join(f"{rates[n, mode, workers]:.1f}" for workers in counts)
+        lines.append(f"| {n} | {mode} | {row} |")
+    return "\n".join(lines)
+
+
+def peer_table(record: Record) -> str:
+    """Return what each library took to a mean return of −20, in Markdown.
+
+    Parameters
+    ----------
+    record : mapping
+        Of `make bench-peers`: `record["raw"]` holds `rates` (environment steps a second, several
+        per library) and `runs` (a list per library, with `steps`, `seconds` and `reached`).
+
+    Examples
+    --------
+    >>> run = {"steps": 3_000, "seconds": 0.5, "reached": True}
+    >>> print(peer_table({"raw": {"rates": {"x": [4_000.0]}, "runs": {"x": [run, run]}}}))
+    | program | steps a second | steps to −20, 95 % | median | arrive | seconds |
+    |---|--:|--:|--:|--:|--:|
+    | x | 4,000 | 3,000 [3,000, 3,000] | 3,000 | 2 of 2 | 0.5 |
+    """
+    lines = [
+        "| program | steps a second | steps to −20, 95 % | median | arrive | seconds |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, runs in record["raw"]["runs"].items():
+        steps = [run["steps"] for run in runs]
+        mean, low, high = mean_interval(steps)
+        rates = record["raw"]["rates"].get(name)
+        lines.append(
+            f"| {name} | {f'{np.median(rates):,.0f}' if rates else '–'} "
+            f"| {mean:,.0f} [{low:,.0f}, {high:,.0f}] | {np.median(steps):,.0f} "
+            f"| {sum(run['reached'] for run in runs)} of {len(runs)} "
+            f"| {np.mean([run['seconds'] for run in runs]):.2g} |"
+        )
+    return "\n".join(lines)
