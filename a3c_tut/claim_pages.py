@@ -11,6 +11,25 @@ def claim_link(ledger: Ledger, claim: Claim) -> str:
     """Return a Markdown link to where a claim is settled, to the very section if it has a label.
 
     A section is labelled `(claim-c10)=`, and so on.
+
+    Parameters
+    ----------
+    ledger : Ledger, which knows the book's folder
+    claim : Claim, which knows its page
+
+    Returns
+    -------
+    str
+        The claim's id alone where the page does not exist.
+
+    Examples
+    --------
+    >>> ledger = Ledger()  # the book's own
+    >>> claim_link(ledger, ledger.claims["C10"])
+    '[C10](#claim-c10)'
+    >>> import dataclasses
+    >>> claim_link(ledger, dataclasses.replace(ledger.claims["C10"], page="no_such_page"))
+    'C10'
     """
     label = f"claim-{claim.id.lower()}"
     for kind in (".ipynb", ".md"):
@@ -23,7 +42,16 @@ def claim_link(ledger: Ledger, claim: Claim) -> str:
 
 
 def verdict_table(ledger: Ledger) -> str:
-    """Return all claims on record with their verdicts, as a Markdown table."""
+    """Return all claims of a ledger that are on record, with their verdicts, as a Markdown table.
+
+    Examples
+    --------
+    >>> rows = verdict_table(Ledger()).splitlines()
+    >>> rows[0]
+    '| claim | the seed says | verdict |'
+    >>> len(rows) - 2 == len(Ledger().record())  # head and rule, then a row per claim
+    True
+    """
     lines = ["| claim | the seed says | verdict |", "|---|---|---|"]
     for claim in _settled(ledger):
         says = f"{claim.says} ({claim.section})"
@@ -32,7 +60,16 @@ def verdict_table(ledger: Ledger) -> str:
 
 
 def claim_sheets(ledger: Ledger) -> str:
-    """Return a section per claim on record: protocol, thresholds, what was measured, verdict."""
+    """Return a section per claim of a ledger that is on record, in Markdown.
+
+    Each says hypothesis, metric, protocol, thresholds, what was measured, and the verdict.
+
+    Examples
+    --------
+    >>> sheets = claim_sheets(Ledger())
+    >>> sheets.count("*Protocol.*") == sheets.count("*Verdict:*") == len(Ledger().record())
+    True
+    """
     return "\n\n".join(_sheet(ledger, claim) for claim in _settled(ledger))
 
 

@@ -26,12 +26,25 @@ _FIELDS = ("id", "section", "page", "says", "hypothesis", "metric", "protocol", 
 
 
 class ClaimError(AssertionError):
-    """Prose, data and verdict disagree."""
+    """Prose, data and verdict disagree.
+
+    Examples
+    --------
+    >>> Condition("more noise")
+    Traceback (most recent call last):
+    ...
+    a3c_tut.claims.ClaimError: condition 'more noise': give one of at_least and at_most
+    """
 
 
 @dataclass(frozen=True)
 class Interval:
     """A measured effect with its confidence interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        The effect, and the ends of its 95 % interval.
 
     Examples
     --------
@@ -44,7 +57,13 @@ class Interval:
     high: float
 
     def text(self, digits: int = 2) -> str:
-        """Return "mean [low, high]"."""
+        """Return "mean [low, high]", with so many digits after the point.
+
+        Examples
+        --------
+        >>> Interval(-1500.0, -1600.0, 0.5).text(digits=0)
+        '−1,500 [−1,600, 0]'
+        """
         parts = (f"{x:,.{digits}f}".replace("-", "−") for x in (self.mean, self.low, self.high))
         return "{} [{}, {}]".format(*parts)
 
@@ -58,6 +77,11 @@ class Condition:
     name : str
     at_least, at_most : float, one of the two
         The whole interval has to lie on this side of the threshold.
+
+    Raises
+    ------
+    ClaimError
+        When none or both of the thresholds are given.
 
     Examples
     --------
@@ -85,7 +109,43 @@ class Condition:
 
 @dataclass(frozen=True)
 class Claim:
-    """An entry of the ledger; `when` completes the verdict "supported only when"."""
+    """An entry of the ledger (Section 6).
+
+    Attributes
+    ----------
+    id, section, page : str
+        "C01" and so on; the section of the seed that says it; the page that settles it.
+    says : str
+        What the seed says.
+    hypothesis, metric, protocol : str
+        What that would mean for a measurement, what is measured, and how.
+    conditions : tuple of Condition
+        The thresholds.
+    when : str
+        Completes the verdict "supported only when".
+    verdict : str
+        What the prose was written for.
+
+    Examples
+    --------
+    >>> claim = Claim(
+    ...     id="C00", section="1", page="introduction", says="Water is wet and warm.",
+    ...     hypothesis="Both are above 1.", metric="cups", protocol="30 cups",
+    ...     conditions=(Condition("wet", at_least=1.0), Condition("warm", at_least=1.0)),
+    ...     when="it was heated", verdict="supported only when")
+    >>> claim.rule({"wet": Interval(2.0, 1.5, 2.5), "warm": Interval(1.0, 0.5, 1.5)})
+    'supported only when'
+    >>> claim.verdict_text()
+    'supported only when it was heated'
+
+    The fingerprint changes with the protocol, and not with the verdict:
+
+    >>> from dataclasses import replace
+    >>> claim.fingerprint() == replace(claim, verdict="supported").fingerprint()
+    True
+    >>> claim.fingerprint() == replace(claim, protocol="3 cups").fingerprint()
+    False
+    """
 
     id: str
     section: str
@@ -100,6 +160,16 @@ class Claim:
 
     def rule(self, measured: Mapping[str, Interval]) -> str:
         """Return the verdict that the thresholds give.
+
+        Parameters
+        ----------
+        measured : mapping of condition name to Interval
+
+        Returns
+        -------
+        str
+            "supported", "supported only when" or "not supported": all, some or none of the
+            conditions hold.
 
         Raises
         ------
@@ -134,6 +204,13 @@ class Ledger:
         Where `claims.toml` and `data/claims.json` lie. Default: the book's folder, found from
         where the notebook or the build stands.
 
+    Raises
+    ------
+    ClaimError
+        When a field of an entry is missing or unknown, a verdict is unknown, or an id stands twice.
+    FileNotFoundError
+        When there is no `claims.toml`.
+
     Examples
     --------
     >>> import tempfile
@@ -158,6 +235,14 @@ class Ledger:
     Traceback (most recent call last):
     ...
     a3c_tut.claims.ClaimError: C00: the data say 'not supported', the ledger says 'supported'
+
+    What is on record is complete, and makes a table:
+
+    >>> ledger.check_complete()
+    >>> ledger.record()["C00"]["measured"]
+    {'wet': {'mean': 2.0, 'low': 1.5, 'high': 2.5}}
+    >>> ledger.table().splitlines()[-1]
+    '| [C00](introduction.ipynb) | Water is wet. (1) | supported | wet: 2.00 [1.50, 2.50] |'
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None):

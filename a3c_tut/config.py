@@ -166,6 +166,19 @@ class A3CConfig:
 def whole(name: str, value: Any, least: int, most: int | None = None, also: str = "") -> None:
     """Raise a ValueError that names the setting unless the value is a whole number in range.
 
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    least, most : int; None: no upper end
+    also : str
+        What else is allowed, put before "a whole number": "None or ", say.
+
+    Raises
+    ------
+    ValueError
+        With name, value and range; for a boolean as well.
+
     Examples
     --------
     >>> whole("sync_every", 0, 1)
@@ -191,6 +204,17 @@ def _plain(value: Any) -> Any:
 
 def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
     """Raise a ValueError that names the setting unless the value is one of those allowed.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    allowed : tuple of values
+
+    Raises
+    ------
+    ValueError
+        With name, value and what is allowed.
 
     Examples
     --------

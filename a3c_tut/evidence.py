@@ -70,6 +70,16 @@ def interval(values: ArrayLike) -> Interval:
 def each_seed(function: Callable[[int], Value], seeds: Sequence[int] = SEEDS) -> list[Value]:
     """Call a function once per seed, on all cores; `run_seeds` for what is not one run.
 
+    Parameters
+    ----------
+    function : of one seed
+    seeds : sequence of int
+
+    Returns
+    -------
+    list
+        What the function returned, in the order of the seeds.
+
     Examples
     --------
     >>> each_seed(lambda seed: seed + 1, [3, 4])
@@ -84,7 +94,34 @@ def each_seed(function: Callable[[int], Value], seeds: Sequence[int] = SEEDS) ->
 
 @kernel
 def recall(me, index, memory, number, pick, scratch):  # type: ignore[no-untyped-def]
-    """Put a rollout into the memory, and take out one at random for the gradient."""
+    """Put a rollout into the memory, and take out one at random for the gradient.
+
+    Parameters
+    ----------
+    me : Local
+    index : int, the worker's place in `me`; its policy is computed anew for the old states
+    memory : Memory of B rollouts
+    number : int, how many rollouts were put in before
+    pick : float in [0, 1), which of those in the memory is taken out
+    scratch : Scratch, with the new rollout; then with the old one
+
+    Examples
+    --------
+    The second rollout goes in, and the first comes out:
+
+    >>> from a3c_tut.worker import turn_arguments
+    >>> world, settings, _, _, me, scratch, _ = turn_arguments(cliff_world(), A3CConfig())
+    >>> integers, room = np.int64, np.zeros
+    >>> memory = Memory(room((2, 6), integers), room((2, 5), integers), room((2, 5)),
+    ...                 room((2, 2), integers))
+    >>> tables.prepare(world, settings, me, 0, scratch)
+    >>> recall(me, 0, memory, 0, 0.0, scratch)
+    >>> first = scratch.rollout.actions.tolist()
+    >>> tables.prepare(world, settings, me, 1, scratch)
+    >>> recall(me, 1, memory, 1, 0.0, scratch)
+    >>> scratch.rollout.actions.tolist() == first
+    True
+    """
     rollout, whole = scratch.rollout, scratch.turn.whole
     size = memory.whole.shape[0]
     slot, length = number % size, whole[LENGTH]
@@ -114,6 +151,34 @@ def take_watched_turns(  # type: ignore[no-untyped-def]
 
     With `fresh`, a worker copies the shared tables *before* it acts, so that no gradient is stale.
     With a memory, the gradient is that of an old rollout, drawn at random.
+
+    Parameters
+    ----------
+    world, shared, statistics, me, scratch, log : as in `tables.take_turns`
+    schedule, first, stop_at : likewise
+    settings : tuple of N Settings
+    fresh : bool
+    visits : (S, A) ints, to which is added
+    memory : Memory, of no rollouts where there is none
+    picks : (U,) floats in [0, 1), one per entry of the schedule
+
+    Returns
+    -------
+    next entry, why : int, int
+        As `tables.take_turns`.
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> world, settings, *rest = turn_arguments(cliff_world(), A3CConfig())
+    >>> integers, room = np.int64, np.zeros
+    >>> nothing = Memory(room((0, 6), integers), room((0, 5), integers), room((0, 5)),
+    ...                  room((0, 2), integers))
+    >>> visits, order = np.zeros((48, 4), dtype=np.int64), np.array([0, 1, 2])
+    >>> turn, why = take_watched_turns(
+    ...     world, (settings,) * 3, *rest, order, 0, 1_000, False, visits, nothing, np.zeros(3))
+    >>> turn, why == DONE, int(visits.sum())
+    (3, True, 15)
     """
     turn = first
     why = DONE
@@ -155,7 +220,18 @@ def take_watched_turns(  # type: ignore[no-untyped-def]
 
 
 class Memory(NamedTuple):
-    """The last B rollouts of all workers: a replay buffer."""
+    """The last B rollouts of all workers: a replay buffer.
+
+    Examples
+    --------
+    Room for 100 rollouts of at most five steps:
+
+    >>> integers = np.int64
+    >>> memory = Memory(np.zeros((100, 6), integers), np.zeros((100, 5), integers),
+    ...                 np.zeros((100, 5)), np.zeros((100, 2), integers))
+    >>> [array.nbytes for array in memory]
+    [4800, 4000, 4000, 1600]
+    """
 
     states: NDArray[np.int64]  # (B, n + 1)
     actions: NDArray[np.int64]  # (B, n)
@@ -215,6 +291,14 @@ class Watched(NamedTuple):
     result : TrainingResult
     visits : (S, A) ints
         How often each action was taken in each state.
+
+    Examples
+    --------
+    Every step tries an action once:
+
+    >>> run = watch(cliff_world(), A3CConfig(), seed=0, total_steps=600)
+    >>> int(run.visits.sum()) == run.result.steps
+    True
     """
 
     result: TrainingResult
@@ -341,6 +425,11 @@ def working(
 def wider(this: NDArray[np.bool_], than: NDArray[np.bool_]) -> Interval:
     """Return by how much more of the range one variant works than another, paired by seed.
 
+    Parameters
+    ----------
+    this, than : (seeds, step sizes) bools
+        As `working` returns them, for the same seeds and step sizes.
+
     Examples
     --------
     >>> wider(np.array([[True, True]]), np.array([[True, False]])).mean
@@ -380,6 +469,12 @@ def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:
     -------
     (rollouts, S) floats
         The share of each rollout's steps that was spent in each state.
+
+    Examples
+    --------
+    >>> shares = visited(num_workers=3, seed=0, rollouts=60)
+    >>> shares.shape, bool(np.allclose(shares.sum(axis=1), 1.0))
+    ((60, 48), True)
     """
     world = cliff_world()
     theta = train(world, total_steps=3_000, seed=seed).theta
@@ -432,6 +527,20 @@ def scatter_of_means(series: Floats, stretch: int) -> float:
     """Return the variance of the mean over a stretch of entries, against that of one entry.
 
     1 / stretch where entries are independent; larger where neighbours are alike.
+
+    Parameters
+    ----------
+    series : (K, D) floats
+    stretch : int from 1
+
+    Examples
+    --------
+    Neighbours that are equal, and neighbours that make up for each other:
+
+    >>> scatter_of_means(np.array([[0.0], [0.0], [1.0], [1.0]]), 2)
+    1.0
+    >>> scatter_of_means(np.array([[0.0], [1.0], [0.0], [1.0]]), 2)
+    0.0
     """
     whole = series[: len(series) // stretch * stretch].reshape(-1, stretch, series.shape[1])
     return float(whole.mean(axis=1).var(axis=0).sum() / series.var(axis=0).sum())
@@ -446,6 +555,12 @@ class Decorrelation(NamedTuple):
         `predictability` of what the workers visit, 1 to 12 updates later.
     scatter : (2,) floats
         `scatter_of_means` over 120 updates.
+
+    Examples
+    --------
+    >>> one = Decorrelation(np.array([[0.4] * 12, [0.1] * 12]), np.array([0.06, 0.02]))
+    >>> float(one.predictable[0, 0] - one.predictable[1, 0]) > 0  # three workers: less predictable
+    True
     """
 
     predictable: Floats
@@ -453,7 +568,14 @@ class Decorrelation(NamedTuple):
 
 
 def decorrelation(seeds: Sequence[int] = SEEDS) -> list[Decorrelation]:
-    """Compare what one worker visits with what three do, at equal samples (Section 1)."""
+    """Compare what one worker visits with what three do, at equal samples (Section 1).
+
+    Examples
+    --------
+    >>> one, = decorrelation([1000])
+    >>> bool(one.predictable[0, 0] > one.predictable[1, 0])
+    True
+    """
 
     def one(seed: int) -> Decorrelation:
         both = [visited(workers, seed) for workers in (1, 3)]
@@ -466,7 +588,18 @@ def decorrelation(seeds: Sequence[int] = SEEDS) -> list[Decorrelation]:
 
 
 def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
-    """Do parallel workers decorrelate experience? (Section 1)."""
+    """Do parallel workers decorrelate experience? (Section 1).
+
+    Parameters
+    ----------
+    measured : sequence of Decorrelation, one per seed
+
+    Examples
+    --------
+    >>> one = Decorrelation(np.array([[0.4] * 12, [0.1] * 12]), np.array([0.06, 0.02]))
+    >>> {name: found.text(1) for name, found in c01([one, one]).items()}
+    {'neighbours': '0.3 [0.3, 0.3]', 'long run': '3.0 [3.0, 3.0]'}
+    """
     return {
         "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
         "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
@@ -482,6 +615,14 @@ def c02(works: Mapping[str, NDArray[np.bool_]], final: ArrayLike) -> dict[str, I
         `working` of "one worker", "three workers" and "one worker and a buffer".
     final : (seeds,) floats
         Final returns of the default configuration.
+
+    Examples
+    --------
+    >>> half = np.array([[True, False]] * 2)
+    >>> works = {"three workers": half, "one worker": half, "one worker and a buffer": ~half & half}
+    >>> found = c02(works, final=[-17.0, -17.0])
+    >>> found["learns"].mean, found["over one worker"].mean, found["over a buffer"].mean
+    (-17.0, 0.0, 0.5)
     """
     return {
         "learns": interval(final),
@@ -508,6 +649,14 @@ class Drift(NamedTuple):
         parameters.
     staleness : int
         Pushes since the worker's last sync.
+
+    Examples
+    --------
+    A gradient of a copy that is two pushes old, whose age adds a hundredth to its noise:
+
+    >>> one = Drift(chance=50.0, age=0.5, staleness=2)
+    >>> one.age / one.chance
+    0.01
     """
 
     chance: float
@@ -537,6 +686,13 @@ def drift(
     Returns
     -------
     list of Drift, one per moment
+
+    Examples
+    --------
+    Three workers in turn: whoever pushes has not seen the two pushes before its own.
+
+    >>> [one.staleness for one in drift(seed=0, moments=[10, 20], draws=5)]
+    [2, 2]
     """
     world, asked = cliff_world(), config or A3CConfig()
     whole = train(world, asked, seed=seed, schedule=schedule)
@@ -607,7 +763,28 @@ def variety(visits: NDArray[np.int64]) -> float:
 def exploration(
     seeds: Sequence[int] = SEEDS, total_steps: int = 3_000, **arms: Mapping[str, Any]
 ) -> dict[str, Floats]:
-    """Return, for each arm and seed, the effective number of state–action pairs tried."""
+    """Return, for each arm and seed, the effective number of state–action pairs tried.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    total_steps : int, environment steps of all workers of a run
+    **arms : mapping each
+        Arguments of `watch`, under the arm's name.
+
+    Returns
+    -------
+    dict
+        For each arm (seeds,) floats; see `variety`.
+
+    Examples
+    --------
+    >>> tried = exploration([0, 1], 300, alone={"config": A3CConfig(num_workers=1)}, three={})
+    >>> {arm: numbers.shape for arm, numbers in tried.items()}
+    {'alone': (2,), 'three': (2,)}
+    >>> bool(1.0 <= tried["three"].min() <= tried["three"].max() <= 48 * 4)
+    True
+    """
     world = cliff_world()
 
     def one(arm: Mapping[str, Any]) -> Floats:
@@ -621,7 +798,14 @@ def exploration(
 
 
 def c03() -> dict[str, Interval]:
-    """Do worker processes use more than one core? From the committed record (Section 1)."""
+    """Do worker processes use more than one core? From the committed record (Section 1).
+
+    Examples
+    --------
+    >>> found = c03()["speed-up"]
+    >>> found.low < found.mean < found.high
+    True
+    """
     from a3c_tut.evidence_applications import ratio, throughput
 
     rates = throughput()["steps_per_second"]["5"]
@@ -630,6 +814,16 @@ def c03() -> dict[str, Interval]:
 
 def late_pushes(schedule: NDArray[np.int64], count: int = 7) -> NDArray[np.int64]:
     """Return some pushes of a schedule before which others had pushed, evenly spaced.
+
+    Parameters
+    ----------
+    schedule : (U,) ints
+    count : int
+
+    Returns
+    -------
+    (count,) ints
+        The numbers of those pushes, counted from 0.
 
     Examples
     --------
@@ -648,6 +842,14 @@ def c04(real: NDArray[np.int64], seeds: Sequence[int] = SEEDS) -> dict[str, Inte
     real : (U,) ints
         The recorded schedule of three processes.
     seeds : sequence of int
+
+    Examples
+    --------
+    Age adds something to the noise, be it little:
+
+    >>> found = c04(np.arange(60) % 3, seeds=[0, 1])
+    >>> list(found), found["learning"].low > 0.0
+    (['learning', 'late', 'real processes'], True)
     """
 
     def added(moments: Sequence[int], schedule: NDArray[np.int64] | None = None) -> Interval:
@@ -677,6 +879,14 @@ def c05(tried: Mapping[str, Floats]) -> dict[str, Interval]:
     ----------
     tried : mapping
         `exploration` of the arms of `EXPLORERS`.
+
+    Examples
+    --------
+    >>> tried = {"one worker": np.array([50.0, 50.0]),
+    ...          "three, synchronous": np.array([100.0, 100.0]),
+    ...          "three, in turn": np.array([110.0, 110.0])}
+    >>> {name: found.text(1) for name, found in c05(tried).items()}
+    {'asynchronous': '1.1 [1.1, 1.1]', 'several': '2.0 [2.0, 2.0]'}
     """
     return {
         "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
@@ -713,6 +923,16 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def stability(names: Sequence[str], seeds: Sequence[int] = SEEDS) -> dict[str, NDArray[np.bool_]]:
     """Return `working` for some of the `VARIANTS` (Section 2.3).
 
+    Parameters
+    ----------
+    names : sequence of str
+    seeds : sequence of int
+
+    Returns
+    -------
+    dict
+        For each name (seeds, step sizes) bools.
+
     Examples
     --------
     >>> stability(["default"], seeds=[0])["default"].shape
@@ -726,7 +946,23 @@ def stability(names: Sequence[str], seeds: Sequence[int] = SEEDS) -> dict[str, N
 
 
 def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Do smaller rollouts maintain stability? (Section 2.3)."""
+    """Do smaller rollouts maintain stability? (Section 2.3).
+
+    Parameters
+    ----------
+    works : mapping
+        `stability` of "default", "n = 50", and both without clipping.
+
+    Examples
+    --------
+    Long rollouts that fail at the four largest of eight step sizes:
+
+    >>> works = {name: np.ones((2, 8), dtype=bool)
+    ...          for name in ("default", "n = 50", "no clipping", "n = 50, no clipping")}
+    >>> works["n = 50"][:, LARGE] = False
+    >>> {name: found.mean for name, found in c06(works).items()}
+    {'all steps': 0.5, 'large steps': 1.0, 'large steps unclipped': 0.0}
+    """
     large = {name: table[:, LARGE] for name, table in works.items()}
     return {
         "all steps": wider(works["default"], works["n = 50"]),
@@ -736,7 +972,21 @@ def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def c07(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Does clipping maintain stability? (Section 2.3)."""
+    """Does clipping maintain stability? (Section 2.3).
+
+    Parameters
+    ----------
+    works : mapping
+        `stability` of "default", "SGD", and both without clipping.
+
+    Examples
+    --------
+    >>> works = {name: np.ones((2, 8), dtype=bool)
+    ...          for name in ("default", "no clipping", "SGD", "SGD, no clipping")}
+    >>> works["SGD, no clipping"][:, 6:] = False
+    >>> {name: found.mean for name, found in c07(works).items()}
+    {'with RMSprop': 0.0, 'with SGD': 0.25}
+    """
     return {
         "with RMSprop": wider(works["default"], works["no clipping"]),
         "with SGD": wider(works["SGD"], works["SGD, no clipping"]),
@@ -744,7 +994,21 @@ def c07(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def c08(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Do synchronized learning rates maintain stability? (Section 2.3)."""
+    """Do synchronized learning rates maintain stability? (Section 2.3).
+
+    Parameters
+    ----------
+    works : mapping
+        `stability` of "default", "rates apart", "shared annealing" and "own annealing".
+
+    Examples
+    --------
+    >>> works = {name: np.ones((2, 8), dtype=bool)
+    ...          for name in ("default", "rates apart", "shared annealing", "own annealing")}
+    >>> works["rates apart"][:, 7] = False
+    >>> {name: found.mean for name, found in c08(works).items()}
+    {'rates apart': 0.125, 'annealing apart': 0.0}
+    """
     return {
         "rates apart": wider(works["default"], works["rates apart"]),
         "annealing apart": wider(works["shared annealing"], works["own annealing"]),
@@ -783,7 +1047,24 @@ def mean_steps(name: str, step_size: float, seeds: Sequence[int] = SEEDS) -> Flo
 
 
 def tuned(name: str) -> float:
-    """Return the step size of `STEP_SIZES` that is fastest on the tuning seeds; see `TUNED`."""
+    """Return the step size of `STEP_SIZES` that is fastest on the tuning seeds; see `TUNED`.
+
+    Parameters
+    ----------
+    name : str
+        One of the `VARIANTS`.
+
+    Examples
+    --------
+    With made-up times in place of 240 runs:
+
+    >>> from unittest.mock import patch
+    >>> def steps(name, size, seeds):
+    ...     return np.array([abs(size - 0.3)])
+    >>> with patch(f"{__name__}.mean_steps", steps):
+    ...     tuned("default")
+    0.2
+    """
     return float(min(STEP_SIZES, key=lambda size: mean_steps(name, size, TUNING_SEEDS).mean()))
 
 
@@ -796,6 +1077,15 @@ def c09(works: Mapping[str, NDArray[np.bool_]], steps: Mapping[str, Floats]) -> 
         `stability` of "default", "own statistics" and "SGD".
     steps : mapping
         `mean_steps` of the same at their `TUNED` step sizes.
+
+    Examples
+    --------
+    >>> works = {name: np.ones((2, 8), dtype=bool) for name in ("default", "own statistics", "SGD")}
+    >>> steps = {"default": np.array([4e3, 5e3, 6e3]), "own statistics": np.array([4e3, 6e3, 5e3]),
+    ...          "SGD": np.array([8e3, 9e3, 13e3])}
+    >>> found = c09(works, steps)
+    >>> found["over SGD"].mean, found["steps of own statistics"].mean, found["steps of SGD"].mean
+    (0.0, 1.0, 2.0)
     """
     return {
         "over own statistics": wider(works["default"], works["own statistics"]),
@@ -817,7 +1107,24 @@ def _ratio(over: Floats, under: Floats) -> Interval:
 
 
 def c19(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
-    """Do small n, clipping and one rate maintain stability together? (Section 2.3)."""
+    """Do small n, clipping and one rate maintain stability together? (Section 2.3).
+
+    Parameters
+    ----------
+    works : mapping
+        `stability` of "default", "none of the three", "small n alone", "clipping alone" and
+        "n = 50, no clipping".
+
+    Examples
+    --------
+    >>> works = {name: np.ones((2, 8), dtype=bool)
+    ...          for name in ("default", "none of the three", "small n alone", "clipping alone",
+    ...                       "n = 50, no clipping")}
+    >>> works["none of the three"][:, LARGE] = False
+    >>> found = c19(works)
+    >>> found["over none"].mean, found["over one rate alone"].mean
+    (0.5, 0.0)
+    """
     alone = {"over none": "none of the three", "over small n alone": "small n alone",
              "over clipping alone": "clipping alone",
              "over one rate alone": "n = 50, no clipping"}  # fmt: skip
@@ -828,7 +1135,33 @@ def c19(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
 
 
 def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0) -> None:
-    """Run real processes, and keep their schedule, and what it belongs to, in a small file."""
+    """Run real processes, and keep their schedule, and what it belongs to, in a small file.
+
+    Parameters
+    ----------
+    path : path of the file to write
+    num_workers : int from 1
+    seed : int from 0
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+
+    Examples
+    --------
+    With a short emulated run in place of the real one:
+
+    >>> import tempfile
+    >>> from unittest.mock import patch
+    >>> def short(world, config, seed, runner):
+    ...     return train(world, config, seed=seed, total_steps=600)
+    >>> with tempfile.TemporaryDirectory() as folder, patch(f"{__name__}.train", short):
+    ...     record_schedule(Path(folder) / "small.npz", num_workers=2)
+    ...     with np.load(Path(folder) / "small.npz") as file:
+    ...         file["schedule"][:4].tolist()
+    [0, 1, 0, 1]
+    """
     import datetime
     import platform
 
@@ -858,6 +1191,12 @@ class Recorded(NamedTuple):
         World, config, seed, total_steps; machine, load and date.
     returns : (E,) floats
         The episode returns that the processes logged, against which a replay is held.
+
+    Examples
+    --------
+    >>> kept = Recorded(np.array([0, 2, 1]), {"world": "cliff-world"}, np.array([-17.0]))
+    >>> kept.schedule.tolist(), kept.about["world"]
+    ([0, 2, 1], 'cliff-world')
     """
 
     schedule: NDArray[np.int64]
@@ -866,7 +1205,28 @@ class Recorded(NamedTuple):
 
 
 def recorded_schedule(name: str = "schedule_3_processes.npz") -> Recorded:
-    """Read a schedule that `record_schedule` wrote into the book's data."""
+    """Read a schedule that `record_schedule` wrote into the book's data.
+
+    Parameters
+    ----------
+    name : str
+        Of a file in `data`, or in `book/data`, of this folder or one above it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+
+    Examples
+    --------
+    >>> kept = recorded_schedule()
+    >>> len(np.unique(kept.schedule)) == kept.about["config"]["num_workers"]
+    True
+    >>> recorded_schedule("no_such.npz")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: no_such.npz is in no data folder above this one
+    """
     for here in (Path.cwd(), *Path.cwd().parents):
         for place in (here / "data" / name, here / "book" / "data" / name):
             if place.exists():

@@ -71,6 +71,10 @@ def ratio(above: ArrayLike, below: ArrayLike) -> Interval:
 
     Seeds are drawn in pairs, so that what both have in common cancels.
 
+    Parameters
+    ----------
+    above, below : (M,), one measurement per seed
+
     Examples
     --------
     >>> ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0]).text()
@@ -86,6 +90,16 @@ def ratio(above: ArrayLike, below: ArrayLike) -> Interval:
 def curve(function: Callable[[Any], Floats], values: Sequence[Any]) -> Floats:
     """Return mean and interval of a measurement at each value of a setting, for a plot.
 
+    Parameters
+    ----------
+    function : from a value to (M,) measurements, one per seed
+    values : sequence of P values
+
+    Returns
+    -------
+    (P, 3) floats
+        Mean, low and high.
+
     Examples
     --------
     >>> curve(lambda n: np.full(3, 2.0 * n), [1, 2]).tolist()
@@ -96,6 +110,16 @@ def curve(function: Callable[[Any], Floats], values: Sequence[Any]) -> Floats:
 
 def each_seed(function: Callable[[Any], Value], seeds: Sequence[Any] = SEEDS) -> list[Value]:
     """Call a function once per seed, on all cores.
+
+    Parameters
+    ----------
+    function : of one seed
+    seeds : sequence of int
+
+    Returns
+    -------
+    list
+        What the function returned, in the order of the seeds.
 
     Examples
     --------
@@ -185,6 +209,12 @@ def tuned(
 ) -> A3CConfig:
     """Return the configuration with the step size that scores lowest.
 
+    Parameters
+    ----------
+    config : A3CConfig
+    score : function of a configuration, the lower the better
+    step_sizes : sequence of floats, of actor and critic alike
+
     Examples
     --------
     >>> tuned(A3CConfig(), lambda config: abs(config.actor_lr - 0.16)).critic_lr
@@ -209,6 +239,19 @@ def measure_throughput(
     num_workers, rollout_length : int
     total_steps : int
         Long enough for a few looks of the parent at the shared step counter.
+
+    Examples
+    --------
+    With a run in place of the processes that makes 100,000 steps in each second:
+
+    >>> from unittest.mock import patch
+    >>> def run(team, *, on_progress, **asked):
+    ...     for steps in range(0, 1_000_001, 100_000):
+    ...         on_progress(steps)
+    >>> seconds = patch("time.perf_counter", side_effect=range(11))
+    >>> with patch("a3c_tut.runners.processes.run", run), seconds:
+    ...     measure_throughput(2, total_steps=1_000_000)
+    100000.0
     """
     import time
 
@@ -235,7 +278,37 @@ def measure_throughput(
 
 
 def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> dict[str, Any]:
-    """Measure one and two processes in turns, and write what came out, and where, to a file."""
+    """Measure one and two processes in turns, and write what came out, and where, to a file.
+
+    Parameters
+    ----------
+    path : path of the JSON file to write
+    repetitions : int from 1
+
+    Returns
+    -------
+    dict
+        "steps_per_second", by rollout length and number of processes; machine, versions and date.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+
+    Examples
+    --------
+    With made-up speeds in place of the processes':
+
+    >>> import tempfile
+    >>> from unittest.mock import patch
+    >>> def speed(num_workers, rollout_length):
+    ...     return 1_000_000 * num_workers
+    >>> made_up = patch(f"{__name__}.measure_throughput", speed)
+    >>> with tempfile.TemporaryDirectory() as folder, made_up:
+    ...     record = record_throughput(Path(folder) / "throughput.json", repetitions=2)
+    >>> record["steps_per_second"]["5"]
+    {'1': [1000000, 1000000], '2': [2000000, 2000000]}
+    """
     import datetime
     import platform
 
@@ -268,6 +341,22 @@ def throughput(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     ----------
     folder : path, optional
         Default: `data` beside the notebook, or `book/data` below a folder above it.
+
+    Returns
+    -------
+    dict
+        As `record_throughput` returned it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+
+    Examples
+    --------
+    >>> record = throughput()
+    >>> {n: sorted(rates) for n, rates in record["steps_per_second"].items()}
+    {'5': ['1', '2'], '20': ['1', '2']}
     """
     name = "throughput.json"
     places = [Path(folder)] if folder is not None else [
@@ -290,6 +379,12 @@ class Memory(NamedTuple):
         A replay buffer.
     workers : int
         What asynchronous workers hold in its place.
+
+    Examples
+    --------
+    >>> needed = pixel_memory()
+    >>> needed.buffer > 10 * needed.workers
+    True
     """
 
     buffer: int
@@ -301,6 +396,16 @@ def table_memory(num_workers: int = 16, transitions: int = 1_000_000) -> Memory:
 
     A transition is two states (4 bytes each), an action (1), a reward (8) and a flag (1). A worker
     holds its copy of the tables, its rollout, its random numbers drawn ahead, and its log.
+
+    Parameters
+    ----------
+    num_workers : int from 1
+    transitions : int, the size of the buffer
+
+    Returns
+    -------
+    Memory
+        In bytes.
 
     Examples
     --------
@@ -327,6 +432,16 @@ def pixel_memory(
     (1). A worker holds a rollout of stacks of four frames, and a copy of the network (two
     convolutions, 256 hidden units, 18 actions and a value) and of its gradient, in 32-bit numbers.
 
+    Parameters
+    ----------
+    num_workers, rollout_length : int from 1
+    transitions : int, the size of the buffer
+
+    Returns
+    -------
+    Memory
+        In bytes.
+
     Examples
     --------
     >>> pixel_memory().buffer
@@ -338,7 +453,15 @@ def pixel_memory(
 
 
 def c10() -> dict[str, Interval]:
-    """Measure C10: what two processes are worth, and what no replay buffer saves."""
+    """Measure C10: what two processes are worth, and what no replay buffer saves.
+
+    Examples
+    --------
+    A buffer of frames takes nearly eighty times the memory of sixteen workers:
+
+    >>> round(c10()["buffer against workers, pixels"].mean)
+    79
+    """
     rates = throughput()["steps_per_second"]["5"]
     table, pixels = table_memory(), pixel_memory()
     return {
@@ -365,6 +488,12 @@ class Sparse(NamedTuple):
     Attributes
     ----------
     successes, first : (M,)
+
+    Examples
+    --------
+    >>> runs = Sparse(successes=np.array([40.0, 0.0]), first=np.array([900.0, 40_000.0]))
+    >>> float(runs.successes.mean())
+    20.0
     """
 
     successes: Floats
@@ -375,7 +504,27 @@ class Sparse(NamedTuple):
 def sparse_runs(
     world: str, num_workers: int, equal_seeds: bool = False, steps: int = SPARSE_STEPS
 ) -> Sparse:
-    """Run a sparse-reward world, its step size tuned for so many workers (different seeds)."""
+    """Run a sparse-reward world, its step size tuned for so many workers (different seeds).
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    num_workers : int from 1
+    equal_seeds : bool
+        Whether all workers of a run see the same random numbers.
+    steps : int, environment steps of all workers of a run
+
+    Returns
+    -------
+    Sparse
+        One number per seed.
+
+    Examples
+    --------
+    >>> runs = sparse_runs("corridor", 1, steps=1_000)
+    >>> len(runs.first) == len(SEEDS), bool(runs.first.max() <= 1_000.0)
+    (True, True)
+    """
     both = measured(
         lambda run: (successes(run), first_success(run)),
         SPARSE_WORLDS[world],
@@ -389,7 +538,18 @@ def sparse_runs(
 
 @cache
 def sparse_tuned(world: str, num_workers: int, rollout_length: int = 5) -> A3CConfig:
-    """Return the configuration whose step size brings most successes on the tuning seeds."""
+    """Return the configuration whose step size brings most successes on the tuning seeds.
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    num_workers, rollout_length : int from 1
+
+    Examples
+    --------
+    >>> sparse_tuned("corridor", 1).actor_lr in STEP_SIZES
+    True
+    """
     where = SPARSE_WORLDS[world]
     asked = A3CConfig(num_workers=num_workers, rollout_length=rollout_length, reward_scale=1.0)
     return tuned(
@@ -399,7 +559,19 @@ def sparse_tuned(world: str, num_workers: int, rollout_length: int = 5) -> A3CCo
 
 
 def c11() -> dict[str, Interval]:
-    """Measure C11: successful rollouts of eight workers, against equal seeds and one worker."""
+    """Measure C11: successful rollouts of eight workers, against equal seeds and one worker.
+
+    Examples
+    --------
+    With made-up runs, in which every worker brings three successes:
+
+    >>> from unittest.mock import patch
+    >>> def runs(world, workers, equal_seeds=False, steps=SPARSE_STEPS):
+    ...     return Sparse(np.full(2, 3.0 * workers), np.zeros(2))
+    >>> with patch(f"{__name__}.sparse_runs", runs):
+    ...     c11()["grid, eight over one, equal samples"].text(0)
+    '8 [8, 8]'
+    """
     effects: dict[str, Interval] = {}
     for world in SPARSE_WORLDS:
         team = sparse_runs(world, SPARSE_TEAM)
@@ -420,12 +592,35 @@ SYNC_PERIODS = (1, 2, 5, 10, 20, 50)
 
 @cache
 def sync_steps(period: int) -> Floats:
-    """Return the steps needed with a sync after so many own pushes."""
+    """Return the steps needed with a sync after so many own pushes.
+
+    Parameters
+    ----------
+    period : int from 1, pushes
+
+    Returns
+    -------
+    (60,) floats
+        Environment steps of all workers, one number per seed; see `steps_needed`.
+
+    Examples
+    --------
+    A copy that is refreshed at every fiftieth push costs steps:
+
+    >>> bool(sync_steps(50).mean() > sync_steps(1).mean())
+    True
+    """
     return measured(steps_needed, cliff_world(), A3CConfig(sync_every=period))
 
 
 def c12() -> dict[str, Interval]:
-    """Measure C12: what a longer period costs, as a ratio to a sync after every push."""
+    """Measure C12: what a longer period costs, as a ratio to a sync after every push.
+
+    Examples
+    --------
+    >>> c12()["steps, every 50 pushes"].low > 1.0
+    True
+    """
     return {
         f"steps, every {period} pushes": ratio(sync_steps(period), sync_steps(1))
         for period in (5, 50)
@@ -441,14 +636,45 @@ ONE_SLOW = RandomSchedule((1.0, 1.0, 0.2))
 
 @cache
 def annealed_returns(kind: str, step_size: float, slow: bool = False) -> Floats:
-    """Return the mean returns of the last 100 episodes, with this annealing and first step size."""
+    """Return the mean returns of the last 100 episodes, with this annealing and first step size.
+
+    Parameters
+    ----------
+    kind : one of `ANNEALING`
+    step_size : float from 0, of actor and critic, at first
+    slow : bool
+        Whether one of the three workers is five times slower than the others.
+
+    Returns
+    -------
+    (60,) floats
+        In the world's units, one number per seed.
+
+    Examples
+    --------
+    >>> returns = annealed_returns("global", 0.1)
+    >>> returns.shape, bool(-20.0 < returns.mean() < -13.0)  # −13 is the optimum
+    ((60,), True)
+    """
     config = A3CConfig(actor_lr=step_size, critic_lr=step_size, lr_anneal=ANNEALING[kind])  # type: ignore[arg-type]
     schedule = ONE_SLOW if slow else None
     return measured(final_return, cliff_world(), config, schedule=schedule)
 
 
 def c13() -> dict[str, Interval]:
-    """Measure C13: what annealing per worker gains in return, against none and against global."""
+    """Measure C13: what annealing per worker gains in return, against none and against global.
+
+    Examples
+    --------
+    With made-up returns, to which annealing adds 2 if it is the worker's own, else 1:
+
+    >>> from unittest.mock import patch
+    >>> def returns(kind, step_size, slow=False):
+    ...     return -17.0 + np.full(2, {"none": 0.0, "global": 1.0, "per worker": 2.0}[kind])
+    >>> with patch(f"{__name__}.annealed_returns", returns):
+    ...     [found.mean for found in c13().values()]
+    [2.0, 2.0, 1.0]
+    """
     own, none = "per worker", "none"
     return {
         "over none, step 0.1": interval(annealed_returns(own, 0.1) - annealed_returns(none, 0.1)),
@@ -477,6 +703,12 @@ class Watched(NamedTuple):
         Updates from the first high norm to the blow-up; NaN without either.
     high, low : bool
         Whether the monitor said so at any time.
+
+    Examples
+    --------
+    >>> run = Watched(end="blows up", lead=159.0, high=True, low=False)
+    >>> run.lead >= EARLY  # announced ten updates before, or more
+    True
     """
 
     end: str
@@ -498,7 +730,13 @@ def unclipped(step_size: float) -> A3CConfig:
 
 @cache
 def norm_threshold() -> float:
-    """Return the highest norm that healthy runs on the tuning seeds had, and ten per cent."""
+    """Return the highest norm that healthy runs on the tuning seeds had, and ten per cent.
+
+    Examples
+    --------
+    >>> 100.0 < norm_threshold() < 200.0
+    True
+    """
 
     def run(seed: int) -> TrainingResult:
         return train(cliff_world(), unclipped(0.1), total_steps=TOTAL_STEPS, seed=seed)
@@ -508,6 +746,12 @@ def norm_threshold() -> float:
 
 def watched(result: TrainingResult, high: float, low: float = 1e-3) -> Watched:
     """Say how a run ended, and what a monitor with these thresholds said of it.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    high, low : float
+        As in `GradientNormMonitor`.
 
     Examples
     --------
@@ -526,7 +770,17 @@ def watched(result: TrainingResult, high: float, low: float = 1e-3) -> Watched:
 
 @cache
 def watched_runs(step_size: float) -> tuple[Watched, ...]:
-    """Run plain SGD without clipping at a step size, and watch the norms."""
+    """Run plain SGD without clipping at a step size, and watch the norms.
+
+    Parameters
+    ----------
+    step_size : float, of actor and critic
+
+    Examples
+    --------
+    >>> {run.end for run in watched_runs(0.1)}
+    {'works'}
+    """
     threshold = norm_threshold()
 
     def one(seed: int) -> Watched:
@@ -540,7 +794,23 @@ def watched_runs(step_size: float) -> tuple[Watched, ...]:
 
 
 def watched_by_end() -> dict[str, list[Watched]]:
-    """Return all watched runs, by how they ended."""
+    """Return all watched runs, by how they ended.
+
+    Returns
+    -------
+    dict
+        The runs that "works", "blows up" and "collapses".
+
+    Examples
+    --------
+    With two made-up runs at each step size:
+
+    >>> from unittest.mock import patch
+    >>> fine, blown = Watched("works", np.nan, False, False), Watched("blows up", 50.0, True, False)
+    >>> with patch(f"{__name__}.watched_runs", lambda size: (fine, blown if size > 0.2 else fine)):
+    ...     {end: len(runs) for end, runs in watched_by_end().items()}
+    {'works': 8, 'blows up': 4, 'collapses': 0}
+    """
     runs = [run for size in HEALTHY_SIZES + WILD_SIZES for run in watched_runs(size)]
     return {
         end: [run for run in runs if run.end == end] for end in ("works", "blows up", "collapses")
@@ -554,6 +824,15 @@ def c14(runs: Mapping[str, Sequence[Watched]] | None = None) -> dict[str, Interv
     ----------
     runs : optional
         Default: `watched_by_end()`.
+
+    Examples
+    --------
+    >>> announced = Watched("blows up", lead=159.0, high=True, low=False)
+    >>> late = announced._replace(lead=3.0)
+    >>> fine = Watched("works", np.nan, False, False)
+    >>> found = c14({"blows up": [announced, late], "collapses": [fine], "works": [fine]})
+    >>> [share.mean for share in found.values()]
+    [0.5, 0.0, 0.0]
     """
     runs = watched_by_end() if runs is None else runs
     return {
@@ -577,6 +856,27 @@ def take_synchronous_turns(  # type: ignore[no-untyped-def]
 
     The workers' copies are refreshed all at once, after the last worker's push: all gradients of a
     round come from the same parameters. Nothing else differs.
+
+    Parameters
+    ----------
+    world, settings, shared, statistics, me, scratch, log : as in `tables.take_turns`
+    schedule, first, stop_at : likewise
+
+    Returns
+    -------
+    next entry, why : int, int
+        As `tables.take_turns`.
+
+    Examples
+    --------
+    Of two workers' copies both are old until both have pushed:
+
+    >>> from a3c_tut.worker import turn_arguments
+    >>> made = turn_arguments(cliff_world(), A3CConfig(num_workers=2))
+    >>> shared, me, order = made[2], made[4], np.array([0, 1])
+    >>> [bool((take_synchronous_turns(*made, order[:turns], turns - 1, 1_000) == (turns, DONE))
+    ...       and (me.theta == shared.theta).all()) for turns in (1, 2)]
+    [False, True]
     """
     turn = first
     why = DONE
@@ -633,6 +933,12 @@ class Synchronous(NamedTuple):
     episodes, updates : structured arrays
         As in a `TrainingResult`.
     theta : (S, A)
+
+    Examples
+    --------
+    >>> run = train_synchronously(cliff_world(), A3CConfig(), total_steps=600, seed=0)
+    >>> run.updates["worker"][:4].tolist(), run.theta.shape
+    ([0, 1, 2, 0], (48, 4))
     """
 
     episodes: NDArray[Any]
@@ -648,6 +954,14 @@ def train_synchronously(
     Each worker computes one gradient from the same parameters; all of them are pushed, one after
     the other; then all workers refresh their copies. Number and order of the pushes are those of an
     asynchronous run with the round-robin schedule.
+
+    Parameters
+    ----------
+    world, config, total_steps, seed : as in `train`
+
+    Returns
+    -------
+    Synchronous
 
     Examples
     --------
@@ -670,7 +984,24 @@ def train_synchronously(
 
 
 def team_steps(kind: str, config: A3CConfig, seeds: Sequence[int]) -> Floats:
-    """Return the steps needed by a team of one of the `KINDS`, one number per seed."""
+    """Return the steps needed by a team of one of the `KINDS`, one number per seed.
+
+    Parameters
+    ----------
+    kind : one of the `KINDS`
+    config : A3CConfig
+    seeds : sequence of int
+
+    Returns
+    -------
+    (seeds,) floats
+        Environment steps of all workers; see `steps_needed`.
+
+    Examples
+    --------
+    >>> (team_steps("synchronous", A3CConfig(), [0, 1]) < TOTAL_STEPS).tolist()
+    [True, True]
+    """
     if kind != "synchronous":
         return measured(
             steps_needed, cliff_world(), config, seeds, equal_seeds=kind == "equal seeds"
@@ -688,7 +1019,18 @@ def team_steps(kind: str, config: A3CConfig, seeds: Sequence[int]) -> Floats:
 
 @cache
 def team_tuned(kind: str, num_workers: int) -> A3CConfig:
-    """Return the configuration whose step size needs fewest steps on the tuning seeds."""
+    """Return the configuration whose step size needs fewest steps on the tuning seeds.
+
+    Parameters
+    ----------
+    kind : one of the `KINDS`
+    num_workers : int from 1
+
+    Examples
+    --------
+    >>> team_tuned("different seeds", 1).actor_lr in STEP_SIZES
+    True
+    """
     return tuned(
         A3CConfig(num_workers=num_workers),
         lambda config: float(team_steps(kind, config, TUNING_SEEDS).mean()),
@@ -697,12 +1039,37 @@ def team_tuned(kind: str, num_workers: int) -> A3CConfig:
 
 @cache
 def team_runs(kind: str, num_workers: int) -> Floats:
-    """Return the steps needed by a tuned team, one number per seed."""
+    """Return the steps needed by a tuned team, one number per seed.
+
+    Parameters
+    ----------
+    kind : one of the `KINDS`
+    num_workers : int from 1
+
+    Examples
+    --------
+    >>> steps = team_runs("different seeds", 1)
+    >>> steps.shape, bool(steps.max() < TOTAL_STEPS)
+    ((60,), True)
+    """
     return team_steps(kind, team_tuned(kind, num_workers), SEEDS)
 
 
 def c15() -> dict[str, Interval]:
-    """Measure C15: what eight workers gain in samples, in ideal time, and two in measured time."""
+    """Measure C15: what eight workers gain in samples, in ideal time, and two in measured time.
+
+    Examples
+    --------
+    With a made-up team of eight that needs a third more samples than one worker:
+
+    >>> from unittest.mock import patch
+    >>> def steps(kind, num_workers):
+    ...     return np.full(2, 4_000.0 if num_workers == 8 else 3_000.0)
+    >>> with patch(f"{__name__}.team_runs", steps):
+    ...     found = c15()
+    >>> found["samples, one over eight"].mean, found["ideal time, one over eight"].mean
+    (0.75, 6.0)
+    """
     alone, team = team_runs("different seeds", 1), team_runs("different seeds", 8)
     rates = throughput()["steps_per_second"]["5"]
     samples = ratio(alone, team)
@@ -736,6 +1103,12 @@ class Reading(NamedTuple):
         Share whose most probable action is best under the policy itself.
     rank, rank_elsewhere : float
         Mean rank correlation of probabilities and exact advantages of the policy itself.
+
+    Examples
+    --------
+    >>> reading = read_policy(cliff_world(), np.eye(4)[np.full(48, 3)])  # always to the left
+    >>> reading.optimal < 0.5
+    True
     """
 
     optimal: float
@@ -748,6 +1121,11 @@ class Reading(NamedTuple):
 
 def rank_correlation(x: ArrayLike, y: ArrayLike) -> float:
     """Return Spearman's rank correlation; equal values share their mean rank; NaN for a constant.
+
+    Parameters
+    ----------
+    x, y : (A,) floats
+        Differences in `y` below 10⁻⁹ count as none.
 
     Examples
     --------
@@ -767,6 +1145,19 @@ def read_policy(
     world: TableWorld, policy: ArrayLike, gamma: float = 0.99, visited: float = VISITED
 ) -> Reading:
     """Hold a policy's probabilities against exact values, state by state.
+
+    Parameters
+    ----------
+    world : TableWorld
+    policy : (S, A) floats
+    gamma : float in [0, 1]
+    visited : float
+        The discounted steps of an episode from which on a state counts as visited.
+
+    Returns
+    -------
+    Reading
+        Without the cliff and the goal, where nobody acts.
 
     Examples
     --------
@@ -796,7 +1187,13 @@ def read_policy(
 
 @cache
 def readings() -> tuple[Reading, ...]:
-    """Read the policies of default runs on the cliff-world, 60,000 steps each."""
+    """Read the policies of default runs on the cliff-world, 60,000 steps each.
+
+    Examples
+    --------
+    >>> len(readings()), float(np.mean([reading.optimal for reading in readings()])) > 0.8
+    (60, True)
+    """
 
     def one(seed: int) -> Reading:
         return read_policy(cliff_world(), train(cliff_world(), seed=seed).policy)
@@ -805,7 +1202,14 @@ def readings() -> tuple[Reading, ...]:
 
 
 def c16() -> dict[str, Interval]:
-    """Measure C16: agreement of probabilities with exact values, visited states and others."""
+    """Measure C16: agreement of probabilities with exact values, visited states and others.
+
+    Examples
+    --------
+    >>> found = c16()
+    >>> found["optimal where visited"].low > found["optimal elsewhere"].high
+    True
+    """
     table = np.array(readings())
     kept = dict(zip(Reading._fields, table.T, strict=True))
     return {
@@ -823,7 +1227,18 @@ LENGTHS, BETAS = (1, 2, 5, 10, 20, 50), (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3
 
 @cache
 def length_tuned(rollout_length: int, optimizer: str = "rmsprop") -> A3CConfig:
-    """Return the configuration whose step size needs fewest steps on the tuning seeds."""
+    """Return the configuration whose step size needs fewest steps on the tuning seeds.
+
+    Parameters
+    ----------
+    rollout_length : int from 1
+    optimizer : "rmsprop" or "sgd"
+
+    Examples
+    --------
+    >>> length_tuned(5).actor_lr in STEP_SIZES
+    True
+    """
     asked = A3CConfig(rollout_length=rollout_length, optimizer=optimizer)  # type: ignore[arg-type]
     sizes = STEP_SIZES if optimizer == "rmsprop" else tuple(3 * size for size in STEP_SIZES)
     return tuned(
@@ -833,13 +1248,45 @@ def length_tuned(rollout_length: int, optimizer: str = "rmsprop") -> A3CConfig:
 
 @cache
 def length_steps(rollout_length: int, optimizer: str = "rmsprop") -> Floats:
-    """Return the steps needed with rollouts of this length, the step size tuned for it."""
+    """Return the steps needed with rollouts of this length, the step size tuned for it.
+
+    Parameters
+    ----------
+    rollout_length : int from 1
+    optimizer : "rmsprop" or "sgd"
+
+    Returns
+    -------
+    (60,) floats
+        Environment steps of all workers, one number per seed.
+
+    Examples
+    --------
+    >>> steps = length_steps(5)
+    >>> steps.shape, bool(steps.max() < TOTAL_STEPS)
+    ((60,), True)
+    """
     return measured(steps_needed, cliff_world(), length_tuned(rollout_length, optimizer))
 
 
 @cache
 def entropy_steps(beta: float) -> Floats:
-    """Return the steps needed with this weight of the entropy, all else default."""
+    """Return the steps needed with this weight of the entropy, all else default.
+
+    Parameters
+    ----------
+    beta : float from 0
+
+    Returns
+    -------
+    (60,) floats
+        Environment steps of all workers, one number per seed.
+
+    Examples
+    --------
+    >>> bool(entropy_steps(0.3).mean() > entropy_steps(0.01).mean())  # too much noise in acting
+    True
+    """
     return measured(steps_needed, cliff_world(), A3CConfig(entropy_coef=beta))
 
 
@@ -851,6 +1298,24 @@ def gradient_noise(rollout_length: int, samples: int = 1_000, groups: int = 60) 
     changes: the shared logits are then the sum of all gradients, divided by that step size. Noise
     is the root of the summed variances of 20 such sums, over the length of their mean over all
     groups. It does not depend on the scale of the gradient.
+
+    Parameters
+    ----------
+    rollout_length : int from 1
+    samples : int, environment steps
+    groups : int from 1
+
+    Returns
+    -------
+    (groups,) floats
+
+    Examples
+    --------
+    Longer rollouts, more noise:
+
+    >>> short, long = (gradient_noise(n, samples=200, groups=3) for n in (1, 50))
+    >>> bool(long.min() > short.max())
+    True
     """
     tiny = 1e-9
     config = A3CConfig(
@@ -867,7 +1332,21 @@ def gradient_noise(rollout_length: int, samples: int = 1_000, groups: int = 60) 
 
 
 def c17() -> dict[str, Interval]:
-    """Measure C17: what too little and too much of each setting costs."""
+    """Measure C17: what too little and too much of each setting costs.
+
+    Examples
+    --------
+    With made-up runs: steps grow with n, and nothing else matters.
+
+    >>> from unittest.mock import patch
+    >>> def steps(n, optimizer="rmsprop"):
+    ...     return np.full(2, 1_000.0 * n)
+    >>> with patch.multiple(__name__, length_steps=steps, entropy_steps=lambda beta: np.ones(2),
+    ...                     gradient_noise=lambda n: np.ones(2)):
+    ...     found = c17()
+    >>> found["steps, n = 50 over n = 5"].mean, found["steps, SGD over RMSprop"].mean
+    (10.0, 1.0)
+    """
     middle = length_steps(5)
     return {
         "noise, n = 50 over n = 1": ratio(gradient_noise(50), gradient_noise(1)),
@@ -884,13 +1363,43 @@ def c17() -> dict[str, Interval]:
 
 @cache
 def sparse_lengths(world: str, rollout_length: int) -> Floats:
-    """Return the successes of three workers with rollouts of this length, the step size tuned."""
+    """Return the successes of three workers with rollouts of this length, the step size tuned.
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    rollout_length : int from 1
+
+    Returns
+    -------
+    (60,) floats
+        Episodes that reached the goal, one number per seed.
+
+    Examples
+    --------
+    >>> bool(sparse_lengths("corridor", 5).mean() > 0.0)
+    True
+    """
     config = sparse_tuned(world, 3, rollout_length)
     return measured(successes, SPARSE_WORLDS[world], config, SEEDS, SPARSE_STEPS)
 
 
 def c18() -> dict[str, Interval]:
-    """Measure C18: n = 5 against n = 1 where rewards are dense, and where they are sparse."""
+    """Measure C18: n = 5 against n = 1 where rewards are dense, and where they are sparse.
+
+    Examples
+    --------
+    With made-up runs, in which only sparse rewards ask for more than one step:
+
+    >>> from unittest.mock import patch
+    >>> def steps(n):
+    ...     return np.full(2, 4_000.0)
+    >>> def arrivals(world, n):
+    ...     return np.full(2, 100.0 * n)
+    >>> with patch.multiple(__name__, length_steps=steps, sparse_lengths=arrivals):
+    ...     [found.mean for found in c18().values()]
+    [1.0, 5.0, 5.0]
+    """
     return {
         "cliff, steps n = 1 over n = 5": ratio(length_steps(1), length_steps(5)),
         "grid, successes n = 5 over n = 1": ratio(

@@ -101,6 +101,12 @@ def moving_average(values: ArrayLike, window: int) -> NDArray[np.float64]:
 def final_return(result: TrainingResult, episodes: int = 100) -> float:
     """Return the mean return of the last episodes of all workers, in the world's units.
 
+    Parameters
+    ----------
+    result : TrainingResult
+    episodes : int from 1
+        All of them where there are fewer.
+
     Examples
     --------
     >>> from a3c_tut import cliff_world, train
@@ -114,6 +120,12 @@ def steps_to_return(result: TrainingResult, target: float, window: int = 50) -> 
     """Return the environment steps until the mean return over `window` episodes reaches `target`.
 
     Steps of all workers together; infinity where it never does.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    target : float, in the world's units
+    window : int from 1
 
     Examples
     --------

@@ -37,6 +37,10 @@ _CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure, in inches, on white: it stays readable on a dark page.
 
+    Parameters
+    ----------
+    width, height : float, inches
+
     Examples
     --------
     >>> new_figure(4, 3).get_size_inches().tolist()
@@ -161,7 +165,23 @@ def draw_returns(
     window: int = 50,
     references: Mapping[str, float] | None = None,
 ) -> None:
-    """Draw Figure 1 into given axes; see `plot_returns`."""
+    """Draw Figure 1 into given axes; see `plot_returns`.
+
+    Parameters
+    ----------
+    axes : Axes
+    result, window, references : as in `plot_returns`
+
+    Examples
+    --------
+    A line of marks for each of three workers, the mean, and two dashed lines:
+
+    >>> from a3c_tut import cliff_world, train
+    >>> axes = new_figure(8.0, 4.6).subplots()
+    >>> draw_returns(axes, train(cliff_world(), total_steps=6_000), window=20)
+    >>> len(axes.lines), axes.get_ylabel()
+    (6, 'return of the episode (sum of its rewards)')
+    """
     episodes = result.episodes
     if references is None:
         references = reference_returns(result.world)
@@ -241,7 +261,21 @@ def plot_policy(result: TrainingResult) -> Figure:
 
 
 def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
-    """Draw π(a|s), a row per state and a column per action, into given axes."""
+    """Draw π(a|s), a row per state and a column per action, into given axes.
+
+    Parameters
+    ----------
+    axes : Axes
+    result : TrainingResult
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> axes = new_figure(4.0, 6.0).subplots()
+    >>> draw_heatmap(axes, train(cliff_world(), total_steps=2_000))
+    >>> axes.images[0].get_array().shape
+    (48, 4)
+    """
     from matplotlib.ticker import MaxNLocator
 
     world, policy = result.world, result.policy
@@ -262,7 +296,25 @@ def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
 
 
 def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
-    """Draw the policy on the grid into given axes; the arrows of a state grow with π(a|s)."""
+    """Draw the policy on the grid into given axes; the arrows of a state grow with π(a|s).
+
+    Parameters
+    ----------
+    axes : Axes
+    result : TrainingResult
+        On a world on a grid whose actions are up, right, down and left.
+
+    Examples
+    --------
+    Row 0 is at the top, as in the world:
+
+    >>> from a3c_tut import cliff_world, train
+    >>> axes = new_figure(8.0, 3.0).subplots()
+    >>> draw_policy_map(axes, train(cliff_world(), total_steps=2_000))
+    >>> bottom, top = axes.get_ylim()
+    >>> bool(bottom > top)
+    True
+    """
     from matplotlib.patches import Rectangle
 
     world, policy = result.world, result.policy

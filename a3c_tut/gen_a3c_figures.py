@@ -39,6 +39,15 @@ class Walker:
     config : A3CConfig
     worker : int
     seed : int from 0, or one per worker
+
+    Examples
+    --------
+    After a rollout it stands where that one ended, and goes on from there:
+
+    >>> walker = Walker(cliff_world(), A3CConfig(), worker=0, seed=0)
+    >>> states, *_ = collect_rollout(np.zeros((48, 4)), walker)
+    >>> int(walker.state) == int(states[-1]), walker.episode_steps
+    (True, 5)
     """
 
     def __init__(self, world: TableWorld, config: A3CConfig, worker: int, seed: Seed):
@@ -54,6 +63,16 @@ class Walker:
 
 def collect_rollout(theta_local: Floats, walker: Walker) -> tuple[Ints, Ints, Floats]:
     """Act for at most n steps with the local copy; return s_0 … s_T, actions and rewards.
+
+    Parameters
+    ----------
+    theta_local : (S, A) logits
+    walker : Walker, moved on
+
+    Returns
+    -------
+    states, actions, rewards : (T + 1,), (T,) and (T,)
+        Rewards are in learning units: times the reward scale.
 
     Examples
     --------
@@ -84,6 +103,19 @@ def compute_n_step_advantages(
 ) -> Floats:
     """Return Equation (1) for every step of a rollout, as a new array.
 
+    Parameters
+    ----------
+    states : (T + 1,) ints
+    rewards : (T,) floats, in learning units
+    terminated : bool, whether the last state is terminal
+    V : (S,) floats, in learning units
+    gamma : float, the discount
+
+    Returns
+    -------
+    (T,) floats
+        Every step looks ahead to the last state.
+
     Examples
     --------
     >>> states, rewards, V = np.array([0, 1]), np.array([-1.0]), np.array([3.0, 5.0])
@@ -101,6 +133,18 @@ def accumulate_gradients(
     states: Ints, actions: Ints, advantages: Floats, theta_local: Floats, entropy_coef: float
 ) -> tuple[Floats, Floats]:
     """Return Equations (2) and (3) as whole tables, both in the direction that is added.
+
+    Parameters
+    ----------
+    states, actions : (T + 1,) and (T,) ints
+    advantages : (T,) floats
+    theta_local : (S, A) logits, by which the actions were chosen
+    entropy_coef : float, β
+
+    Returns
+    -------
+    grad_theta, grad_V : (S, A) and (S,)
+        Sums over the steps.
 
     Examples
     --------

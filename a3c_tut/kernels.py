@@ -82,6 +82,20 @@ if numba is not None and not numba.config.DISABLE_JIT:
 
         In a large world every state is a walk to main memory, and a walk per array if each is
         begun only when the one before has arrived.
+
+        Parameters
+        ----------
+        array : of any shape
+        index : int, along its first axis
+
+        Examples
+        --------
+        >>> @kernel
+        ... def entry(table, state):
+        ...     fetch_early(table, state)
+        ...     return table[state, 1]
+        >>> entry(np.array([[1.0, 2.0], [3.0, 4.0]]), 1)
+        4.0
         """
 
         def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -104,11 +118,34 @@ if numba is not None and not numba.config.DISABLE_JIT:
 else:
 
     def fetch_early(array: Any, index: int) -> None:  # type: ignore[misc]
-        """Do nothing: without a compiler there is nothing to wait for."""
+        """Do nothing: without a compiler there is nothing to wait for.
+
+        Parameters
+        ----------
+        array : of any shape
+        index : int, along its first axis
+
+        Examples
+        --------
+        >>> fetch_early(np.zeros((2, 2)), 1)
+        """
 
 
 class WorldArrays(NamedTuple):
-    """What a worker needs of a world; `cumulative` is the running sum of the probabilities."""
+    """What a worker needs of a world; `cumulative` is the running sum of the probabilities.
+
+    Examples
+    --------
+    A coin that shows its second side three times in four:
+
+    >>> coin = WorldArrays(
+    ...     next_state=np.zeros((1, 1, 2), np.int32), cumulative=np.array([[[0.25, 1.0]]]),
+    ...     reward=np.array([[[0.0, 1.0]]]), terminated=np.ones((1, 1, 2), bool),
+    ...     start_states=np.array([0]), start_cumulative=np.array([1.0]),
+    ...     max_episode_steps=1, reward_scale=1.0)
+    >>> float(np.diff(coin.cumulative[0, 0])[0])
+    0.75
+    """
 
     next_state: NDArray[np.int32]  # (S, A, K)
     cumulative: NDArray[np.float64]  # (S, A, K)
@@ -121,7 +158,16 @@ class WorldArrays(NamedTuple):
 
 
 class Rollout(NamedTuple):
-    """Room for one rollout of at most n steps."""
+    """Room for one rollout of at most n steps.
+
+    Examples
+    --------
+    Five steps pass through six states:
+
+    >>> room = make_rollout(5, 4)
+    >>> len(room.states), len(room.actions), room.policies.shape
+    (6, 5, (5, 4))
+    """
 
     states: NDArray[np.int64]  # (n + 1,)
     actions: NDArray[np.int64]  # (n,)
@@ -132,7 +178,16 @@ class Rollout(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """Room for the gradient of one rollout: the rows it touches, each once."""
+    """Room for the gradient of one rollout: the rows it touches, each once.
+
+    Examples
+    --------
+    At most five rows, whatever the number of states; no state has a row yet:
+
+    >>> room = make_gradient(5, 48, 4)
+    >>> room.theta.shape, room.V.shape, room.place.shape, int(room.place.max())
+    ((5, 4), (5,), (48,), -1)
+    """
 
     rows: NDArray[np.int64]  # (n,): the distinct states, in the order of their first visit
     theta: NDArray[np.float64]  # (n, A): ascent direction of Equation (2), row by row
@@ -142,6 +197,10 @@ class Gradient(NamedTuple):
 
 def make_rollout(n: int, num_actions: int) -> Rollout:
     """Make room for rollouts of at most `n` steps.
+
+    Parameters
+    ----------
+    n, num_actions : int from 1
 
     Examples
     --------
@@ -160,6 +219,10 @@ def make_rollout(n: int, num_actions: int) -> Rollout:
 
 def make_gradient(n: int, num_states: int, num_actions: int) -> Gradient:
     """Make room for the gradients of rollouts of at most `n` steps.
+
+    Parameters
+    ----------
+    n, num_states, num_actions : int from 1
 
     Examples
     --------
@@ -215,11 +278,16 @@ def softmax(theta, state, policies, log_policies, t):  # type: ignore[no-untyped
 def entropy(policies, log_policies, t):  # type: ignore[no-untyped-def]
     """Return H[π] = −Σ π log π of row `t`, in nats; a probability of 0 adds 0 (Equation 2).
 
+    Parameters
+    ----------
+    policies, log_policies : (n, A)
+    t : int
+
     Examples
     --------
     >>> p = np.array([[0.5, 0.5, 0.0]])
     >>> with np.errstate(divide="ignore"):
-    ...     round(entropy(p, np.log(p), 0), 6)
+    ...     round(float(entropy(p, np.log(p), 0)), 6)
     0.693147
     """
     total = 0.0
@@ -232,6 +300,12 @@ def entropy(policies, log_policies, t):  # type: ignore[no-untyped-def]
 @kernel
 def choose(policies, t, uniform):  # type: ignore[no-untyped-def]
     """Return the action that the uniform number picks from row `t`; never one of probability 0.
+
+    Parameters
+    ----------
+    policies : (n, A)
+    t : int
+    uniform : float from [0, 1)
 
     Examples
     --------
@@ -254,11 +328,16 @@ def choose(policies, t, uniform):  # type: ignore[no-untyped-def]
 def choose_start(world, uniform):  # type: ignore[no-untyped-def]
     """Return the start state that the uniform number picks.
 
+    Parameters
+    ----------
+    world : WorldArrays
+    uniform : float from [0, 1)
+
     Examples
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.tables import world_arrays
-    >>> choose_start(world_arrays(cliff_world(), A3CConfig()), 0.5)
+    >>> int(choose_start(world_arrays(cliff_world(), A3CConfig()), 0.5))
     36
     """
     m = 0
@@ -270,6 +349,17 @@ def choose_start(world, uniform):  # type: ignore[no-untyped-def]
 @kernel
 def step(world, state, action, uniform):  # type: ignore[no-untyped-def]
     """Return (next state, reward, terminated) of the outcome that the uniform number picks.
+
+    Parameters
+    ----------
+    world : WorldArrays
+    state, action : int
+    uniform : float from [0, 1)
+
+    Returns
+    -------
+    next_state, reward, terminated : int, float, bool
+        The reward in the world's own units.
 
     Examples
     --------
@@ -478,6 +568,11 @@ def accumulate_gradients(rollout, length, entropy_coef, gradient):  # type: igno
 def gradient_norm(gradient, num_rows):  # type: ignore[no-untyped-def]
     """Return the Euclidean norm over both gradients together (Section 2.3).
 
+    Parameters
+    ----------
+    gradient : Gradient
+    num_rows : int, how many of its rows count
+
     Examples
     --------
     >>> gradient = make_gradient(1, 3, 2)
@@ -496,6 +591,13 @@ def gradient_norm(gradient, num_rows):  # type: ignore[no-untyped-def]
 @kernel
 def clip_gradients(gradient, num_rows, norm, max_grad_norm):  # type: ignore[no-untyped-def]
     """Shorten the gradient to `max_grad_norm` where it is longer (Section 2.3).
+
+    Parameters
+    ----------
+    gradient : Gradient, changed
+    num_rows : int, how many of its rows count
+    norm : float, its `gradient_norm`
+    max_grad_norm : float above 0; infinity: no clipping
 
     Examples
     --------
@@ -517,9 +619,14 @@ def clip_gradients(gradient, num_rows, norm, max_grad_norm):  # type: ignore[no-
 def is_finite(theta, V, state):  # type: ignore[no-untyped-def]
     """Return whether a state's logits and value are finite numbers: then so is their sum.
 
+    Parameters
+    ----------
+    theta, V : (S, A) and (S,)
+    state : int
+
     Examples
     --------
-    >>> is_finite(np.array([[1.0, -1.0]]), np.array([np.inf]), 0)
+    >>> bool(is_finite(np.array([[1.0, -1.0]]), np.array([np.inf]), 0))
     False
     """
     total = V[state]
@@ -532,6 +639,12 @@ def is_finite(theta, V, state):  # type: ignore[no-untyped-def]
 def apply_sgd(theta, V, gradient, num_rows, actor_lr, critic_lr):  # type: ignore[no-untyped-def]
     """Add the gradient, in place, to the rows it touches: `theta_global += actor_lr * grad_theta`.
 
+    Parameters
+    ----------
+    theta, V : (S, A) and (S,), the shared parameters
+    gradient, num_rows : the gradient and the number of its rows
+    actor_lr, critic_lr : floats
+
     Returns
     -------
     bool
@@ -542,7 +655,7 @@ def apply_sgd(theta, V, gradient, num_rows, actor_lr, critic_lr):  # type: ignor
     >>> gradient = make_gradient(1, 1, 2)
     >>> gradient.theta[0], gradient.V[0] = (2.0, 1.0), 2.0
     >>> theta, V = np.zeros((1, 2)), np.zeros(1)
-    >>> apply_sgd(theta, V, gradient, 1, 0.5, 0.25)
+    >>> bool(apply_sgd(theta, V, gradient, 1, 0.5, 0.25))
     True
     >>> theta.tolist(), V.tolist()
     ([[1.0, 0.5]], [0.5])
@@ -605,10 +718,11 @@ def apply_rmsprop(  # type: ignore[no-untyped-def]
     >>> gradient = make_gradient(1, 1, 1)
     >>> gradient.theta[0], gradient.V[0] = 3.0, 0.0
     >>> theta, V, s, s_V = np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), np.zeros(1)
-    >>> apply_rmsprop(theta, V, s, s_V, np.zeros(1, int), 1, gradient, 1, 0.5, 0.5, 0.0, 7.0)
+    >>> last = np.zeros(1, int)
+    >>> bool(apply_rmsprop(theta, V, s, s_V, last, 1, gradient, 1, 0.5, 0.5, 0.0, 7.0))
     True
-    >>> theta[0, 0]
-    np.float64(0.375)
+    >>> float(theta[0, 0])
+    0.375
     """
     finite = True
     for row in range(num_rows):

@@ -243,6 +243,8 @@ class Lab:
     >>> lab.knobs["num_workers"].value = 2  # what a slider does
     >>> lab.result.config.num_workers, "num_workers=2" in lab.code()
     (2, True)
+    >>> lab.config() == lab.result.config, len(lab.show().children)
+    (True, 2)
     """
 
     def __init__(self, total_steps: int = 60_000):

@@ -156,6 +156,15 @@ def load_recorded(path: str | os.PathLike[str]) -> dict[str, Any]:
         When there is no such file.
     ValueError
         When it holds something else.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "run.json"
+    ...     _ = path.write_text('{"schedule": "0120", "config": {"gamma": 0.99}, "theta": []}')
+    ...     load_recorded(path)["config"]
+    {'gamma': 0.99}
     """
     with open(path, encoding="utf-8") as file:
         data: dict[str, Any] = json.load(file)
@@ -260,6 +269,11 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
     -------
     str
 
+    Raises
+    ------
+    ValueError
+        For another kind.
+
     Examples
     --------
     >>> page = live_html("live", {"a": "</script>"}, "p.png", "Returns rise.", "Needs scripts.")
@@ -286,6 +300,13 @@ class Fallback(NamedTuple):
     figure : Figure
     alt : str
     sentence : str
+
+    Examples
+    --------
+    >>> from a3c_tut.figures import new_figure
+    >>> instead = Fallback(new_figure(8.0, 4.6), "Returns rise.", "With JavaScript, it moves.")
+    >>> instead.alt
+    'Returns rise.'
     """
 
     figure: Any
@@ -371,6 +392,24 @@ def record(path: str | os.PathLike[str], tries: int = 10) -> TrainingResult:
     Returns
     -------
     TrainingResult
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+
+    Examples
+    --------
+    With a short emulated run in place of the real one:
+
+    >>> import tempfile, pathlib
+    >>> from unittest.mock import patch
+    >>> def short(world, config, runner):
+    ...     return train(world, config, total_steps=600)
+    >>> with tempfile.TemporaryDirectory() as folder, patch(f"{__name__}.train", short):
+    ...     result = record(pathlib.Path(folder) / "run.json", tries=1)
+    ...     recorded_schedule(pathlib.Path(folder) / "run.json") == result.schedule.tolist()
+    True
     """
     runs = []
     for _ in range(tries):
@@ -385,7 +424,21 @@ def record(path: str | os.PathLike[str], tries: int = 10) -> TrainingResult:
 
 
 def main() -> None:
-    """Record a run from the command line."""
+    """Record a run from the command line.
+
+    Examples
+    --------
+    With a short emulated run in place of ten real ones:
+
+    >>> from unittest.mock import patch
+    >>> result = train(cliff_world(), total_steps=600)
+    >>> command = patch("sys.argv", ["live", "run.json"])
+    >>> with command, patch(f"{__name__}.record", return_value=result) as recorded:
+    ...     main()
+    121 pushes; the next is another worker's in 100.0% of them
+    >>> recorded.call_args.args
+    ('run.json', 10)
+    """
     parser = argparse.ArgumentParser(description="Record a run of real processes for the book.")
     parser.add_argument("path")
     parser.add_argument("--tries", type=int, default=10)

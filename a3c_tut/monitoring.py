@@ -28,6 +28,11 @@ class NormWarning(NamedTuple):
     kind : "high" or "low"
     norm : float
         The norm, or the median of norms, that crossed the threshold.
+
+    Examples
+    --------
+    >>> str(NormWarning(update=41, kind="high", norm=1234.0)).split(";")[0]
+    'update 41: the gradient norm is 1.23e+03'
     """
 
     update: int
@@ -133,6 +138,11 @@ def norm_warnings(
 
 def calibrated_high(results: Iterable[TrainingResult], margin: float = 1.1) -> float:
     """Return a threshold from runs that went well: their largest norm, and a margin.
+
+    Parameters
+    ----------
+    results : iterable of TrainingResult
+    margin : float from 1, a factor
 
     Examples
     --------

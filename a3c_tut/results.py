@@ -58,6 +58,8 @@ class TrainingResult:
     >>> result = train(cliff_world(), total_steps=1_000)
     >>> result.theta.shape, result.values.shape, result.schedule[:4].tolist()
     ((48, 4), (48,), [0, 1, 2, 0])
+    >>> result.steps, result.policy.shape  # the last rollout is not cut
+    (1002, (48, 4))
     """
 
     world: TableWorld
@@ -156,6 +158,18 @@ class TrainingResult:
             When there is no such file.
         ValueError
             When the file is damaged, is something else, or comes from a newer version.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "run.npz"
+        ...     _ = path.write_bytes(b"something else")
+        ...     try:
+        ...         TrainingResult.load(path)
+        ...     except ValueError as error:
+        ...         print(str(error).split("' ")[1])
+        is damaged or no saved TrainingResult
         """
         with open(path, "rb") as opened:
             try:

@@ -15,15 +15,33 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class Schedule(Protocol):
-    """Entries `first` to `first + count` of an order of worker ids; fewer where it ends."""
+    """Entries `first` to `first + count` of an order of worker ids; fewer where it ends.
+
+    Anything with such a method is a schedule; entries may not depend on how they are asked for.
+
+    Examples
+    --------
+    Two turns each:
+
+    >>> class TwoEach:
+    ...     def entries(self, first, count):
+    ...         return np.arange(first, first + count) // 2 % 3
+    >>> in_pairs: Schedule = TwoEach()
+    >>> in_pairs.entries(0, 8).tolist()
+    [0, 0, 1, 1, 2, 2, 0, 0]
+    """
 
     def entries(self, first: int, count: int) -> NDArray[np.int64]:
-        """Return those entries."""
+        """Return up to `count` entries from `first` on."""
 
 
 @dataclass(frozen=True)
 class RoundRobin:
     """0, 1, …, N − 1, 0, 1, …: the order of Listing 1.
+
+    Attributes
+    ----------
+    num_workers : int from 1
 
     Examples
     --------
@@ -41,6 +59,10 @@ class RoundRobin:
 @dataclass(frozen=True)
 class Given:
     """A list of worker ids, such as the recorded schedule of a real run.
+
+    Attributes
+    ----------
+    workers : (U,) ints
 
     Examples
     --------
@@ -95,7 +117,18 @@ class RandomSchedule:
             object.__setattr__(self, "weights", tuple(float(w) for w in weights))
 
     def seeded(self, num_workers: int, seed: np.random.SeedSequence) -> SeededSchedule:
-        """Return the schedule that this seed gives for so many workers."""
+        """Return the schedule that this seed gives for so many workers.
+
+        Parameters
+        ----------
+        num_workers : int from 1
+        seed : SeedSequence
+
+        Raises
+        ------
+        ValueError
+            When there are weights, and not one per worker.
+        """
         weights = self.weights if self.weights is not None else (1.0,) * num_workers
         if len(weights) != num_workers:
             raise ValueError(
@@ -108,7 +141,21 @@ class RandomSchedule:
 
 @dataclass(frozen=True)
 class SeededSchedule:
-    """A random schedule whose entry `i` depends on nothing but the seed and `i`."""
+    """A random schedule whose entry `i` depends on nothing but the seed and `i`.
+
+    Attributes
+    ----------
+    cumulative : (N,) floats
+        Running sums of the workers' shares; the last is 1.
+    seed : SeedSequence
+
+    Examples
+    --------
+    >>> schedule = SeededSchedule(np.array([0.5, 1.0]), np.random.SeedSequence(0))
+    >>> whole = schedule.entries(0, 10)
+    >>> bool((schedule.entries(4, 6) == whole[4:]).all())
+    True
+    """
 
     cumulative: NDArray[np.float64]
     seed: np.random.SeedSequence
@@ -124,6 +171,20 @@ class SeededSchedule:
 
 def check_given(schedule: ArrayLike, num_workers: int) -> Given:
     """Return a list of worker ids as a schedule, or say what is wrong with it.
+
+    Parameters
+    ----------
+    schedule : (U,) ints
+    num_workers : int from 1
+
+    Returns
+    -------
+    Given
+
+    Raises
+    ------
+    ValueError
+        When it is no list of whole numbers, is empty, or holds a worker that does not exist.
 
     Examples
     --------

@@ -27,7 +27,16 @@ Layout = dict[str, tuple[Any, tuple[int, ...]]]
 
 
 class Journal(NamedTuple):
-    """What a push is about to overwrite, so that it can be undone if its worker dies in it."""
+    """What a push is about to overwrite, so that it can be undone if its worker dies in it.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig(rollout_length=5)))
+    >>> block.journal(0).theta.shape  # a push changes at most five rows
+    (5, 4)
+    >>> block.close(); block.unlink()
+    """
 
     armed: NDArray[np.int64]  # (1,): 0, or the number of rows + 1
     rows: NDArray[np.int64]  # (n,)
@@ -42,6 +51,11 @@ class Journal(NamedTuple):
 
 def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
     """Return name, type and shape of every shared array.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
 
     Examples
     --------
@@ -85,7 +99,32 @@ def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
 
 @kernel
 def arm(journal, shared, statistics, gradient, num_rows):  # type: ignore[no-untyped-def]
-    """Note what a push is about to overwrite; from here on it can be undone."""
+    """Note what a push is about to overwrite; from here on it can be undone.
+
+    Parameters
+    ----------
+    journal : Journal of the worker
+    shared, statistics : Shared and Statistics
+    gradient : Gradient
+    num_rows : int, how many of its rows the push will change
+
+    Examples
+    --------
+    A worker dies with a push half done; the journal knows what was there before:
+
+    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut.kernels import make_gradient
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
+    >>> shared, statistics, journal = block.shared(), block.statistics(), block.journal(0)
+    >>> gradient = make_gradient(5, 48, 4)
+    >>> gradient.rows[0] = 36
+    >>> arm(journal, shared, statistics, gradient, 1)
+    >>> shared.theta[36] = 9.0
+    >>> undo(journal, shared, statistics), shared.theta[36].tolist()
+    (True, [0.0, 0.0, 0.0, 0.0])
+    >>> del shared, statistics, journal
+    >>> block.close(); block.unlink()
+    """
     has_statistics = statistics.updates.shape[0] > 0
     for row in range(num_rows):
         state = gradient.rows[row]
@@ -107,16 +146,43 @@ def arm(journal, shared, statistics, gradient, num_rows):  # type: ignore[no-unt
 
 @kernel
 def disarm(journal):  # type: ignore[no-untyped-def]
-    """Say that the push is whole; from here on it stands."""
+    """Say that the push is whole; from here on it stands.
+
+    Parameters
+    ----------
+    journal : Journal of the worker
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
+    >>> block.journal(0).armed[:] = 1  # what `arm` does, here for a push of no rows
+    >>> disarm(block.journal(0))
+    >>> undo(block.journal(0), block.shared(), block.statistics())
+    False
+    >>> block.close(); block.unlink()
+    """
     exchange(journal.armed, 0, 0)
 
 
 def undo(journal: Journal, shared: tables.Shared, statistics: tables.Statistics) -> bool:
     """Undo the push whose worker died in it; return whether there was one.
 
+    Parameters
+    ----------
+    journal : Journal of the worker
+    shared, statistics : Shared and Statistics
+
     Examples
     --------
-    See `tests/test_shared.py`: a push is cut off after each of its stores, and undone.
+    Here nobody was pushing. See `arm` for a push that is undone, and `tests/test_shared.py`, where
+    one is cut off after each of its stores.
+
+    >>> from a3c_tut import cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
+    >>> undo(block.journal(1), block.shared(), block.statistics())
+    False
+    >>> block.close(); block.unlink()
     """
     num_rows = int(journal.armed[0]) - 1
     if num_rows < 0:
@@ -142,6 +208,11 @@ class SharedBlock:
     name : str, optional
         Of a block that exists; default: make a new one, filled with zeros.
 
+    Raises
+    ------
+    FileNotFoundError
+        When there is no block of that name.
+
     Examples
     --------
     >>> layout = {"counters": (np.int64, (3,))}
@@ -150,7 +221,19 @@ class SharedBlock:
     >>> block.array("counters")[1] = 7
     >>> int(other.array("counters")[1])
     7
+    >>> block.holds(block.array("counters")), block.holds(np.zeros(3))
+    (True, False)
     >>> other.close(); block.close(); block.unlink()
+
+    With the layout of a run, its parts have names of their own:
+
+    >>> from a3c_tut import cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
+    >>> block.shared().theta.shape, block.statistics().square_theta.shape
+    ((48, 4), (1, 48, 4))
+    >>> block.log(2).filled.tolist(), block.journal(2).armed.tolist()
+    ([0, 0], [0])
+    >>> block.close(); block.unlink()
     """
 
     def __init__(self, layout: Layout, name: str | None = None):
@@ -164,7 +247,7 @@ class SharedBlock:
         self.name = self._memory.name
 
     def array(self, name: str) -> NDArray[Any]:
-        """Return one of the arrays; drop it before `close`."""
+        """Return one of the arrays, as its name in the layout says; drop it before `close`."""
         offset, dtype, shape = self._places[name]
         return np.ndarray(shape, dtype, buffer=self._memory.buf, offset=offset)
 
@@ -211,6 +294,11 @@ def check_sharing(
     local: Sequence[NDArray[Any]],
 ) -> None:
     """Make sure that what must be shared is shared, and what must be local is not.
+
+    Parameters
+    ----------
+    block : SharedBlock
+    shared, local : sequences of arrays
 
     Raises
     ------

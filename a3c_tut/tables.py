@@ -71,7 +71,14 @@ LOG_LAYOUT: dict[str, tuple[Any, tuple[int, ...]]] = {
 
 
 class Settings(NamedTuple):
-    """The numbers of an `A3CConfig`, in the form that compiled code takes."""
+    """The numbers of an `A3CConfig`, in the form that compiled code takes.
+
+    Examples
+    --------
+    >>> settings = make_settings(A3CConfig(num_workers=2, rollout_length=(5, 20)), 1_000)
+    >>> settings.rollout_length.tolist(), settings.window  # 0: no fixed n
+    ([5, 20], 0)
+    """
 
     rollout_length: NDArray[np.int64]  # (N,)
     entropy_coef: NDArray[np.float64]  # (N,)
@@ -93,7 +100,14 @@ class Settings(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What every worker sees: the parameters, the counters, the rows pushed lately."""
+    """What every worker sees: the parameters, the counters, the rows pushed lately.
+
+    Examples
+    --------
+    >>> shared = make_shared(np.zeros((48, 4)), np.zeros(48))
+    >>> shared.counters.tolist(), shared.touched.shape  # 64: the next power of two
+    ([0, 0, 0], (64,))
+    """
 
     theta: NDArray[np.float64]  # (S, A)
     V: NDArray[np.float64]  # (S,)
@@ -102,7 +116,13 @@ class Shared(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """RMSprop's memory: one owner if it is shared, one owner per worker if not (Section 2.3)."""
+    """RMSprop's memory: one owner if it is shared, one owner per worker if not (Section 2.3).
+
+    Examples
+    --------
+    >>> make_statistics(owners=3, num_states=48, num_actions=4).square_theta.shape
+    (3, 48, 4)
+    """
 
     square_theta: NDArray[np.float64]  # (owners, S, A)
     square_V: NDArray[np.float64]  # (owners, S)
@@ -111,7 +131,14 @@ class Statistics(NamedTuple):
 
 
 class Local(NamedTuple):
-    """What is one worker's own; the first axis is the worker."""
+    """What is one worker's own; the first axis is the worker.
+
+    Examples
+    --------
+    >>> me = make_local([0, 1], np.zeros((48, 4)), np.zeros(48), num_uniforms=100)
+    >>> me.theta.shape, me.counters[:, WORKER].tolist()
+    ((2, 48, 4), [0, 1])
+    """
 
     theta: NDArray[np.float64]  # (N, S, A): θ' of Section 2.1
     V: NDArray[np.float64]  # (N, S): w' of Section 2.1
@@ -121,7 +148,16 @@ class Local(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Two rings of rows, written by one process and drained by one, perhaps another."""
+    """Two rings of rows, written by one process and drained by one, perhaps another.
+
+    Examples
+    --------
+    >>> log = make_log()
+    >>> log.updates.shape == log.episodes.shape == (LOG_ROWS,)
+    True
+    >>> log.filled.tolist(), log.drained.tolist()
+    ([0, 0], [0, 0])
+    """
 
     episodes: NDArray[Any]
     updates: NDArray[Any]
@@ -132,14 +168,32 @@ class Log(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What stands between the two halves of a turn."""
+    """What stands between the two halves of a turn.
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> world, settings, _, _, me, scratch, _ = turn_arguments(cliff_world(), A3CConfig())
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> int(scratch.turn.whole[LENGTH]), int(scratch.turn.whole[TERMINATED])
+    (5, 0)
+    """
 
     whole: NDArray[np.int64]  # (6,): WAITS, LENGTH, TERMINATED, TRUNCATED, CURSOR_AFTER, NUM_ROWS
     real: NDArray[np.float64]  # (3,): TOTAL_REWARD, MEAN_ENTROPY, GRAD_NORM
 
 
 class Scratch(NamedTuple):
-    """Room for one turn."""
+    """Room for one turn.
+
+    Examples
+    --------
+    >>> from a3c_tut.worlds import cliff_world
+    >>> scratch = make_scratch(A3CConfig(rollout_length=20), cliff_world())
+    >>> scratch.rollout.actions.shape, scratch.gradient.theta.shape
+    ((20,), (20, 4))
+    """
 
     rollout: Rollout
     gradient: Gradient
@@ -148,6 +202,12 @@ class Scratch(NamedTuple):
 
 def world_arrays(world: TableWorld, config: A3CConfig) -> WorldArrays:
     """Turn a world into what the kernels read.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
+        For its reward scale and its time limit, if it has one.
 
     Examples
     --------
@@ -181,7 +241,19 @@ def _cumulative(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def make_settings(config: A3CConfig, total_steps: int) -> Settings:
-    """Turn a configuration into what the kernels read."""
+    """Turn a configuration into what the kernels read.
+
+    Parameters
+    ----------
+    config : A3CConfig
+    total_steps : int, environment steps of the whole run: what annealing is measured by
+
+    Examples
+    --------
+    >>> settings = make_settings(A3CConfig(max_grad_norm=None, lr_anneal="global"), 1_000)
+    >>> settings.max_grad_norm, settings.anneal_global, settings.anneal_per_worker
+    (inf, True, False)
+    """
     limit = config.max_grad_norm
     return Settings(
         rollout_length=np.array(config.per_worker("rollout_length"), dtype=np.int64),
@@ -205,7 +277,20 @@ def make_settings(config: A3CConfig, total_steps: int) -> Settings:
 
 
 def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
-    """Make room for the longest rollout of any worker."""
+    """Make room for the longest rollout of any worker of this configuration, on this world.
+
+    Parameters
+    ----------
+    config : A3CConfig
+    world : TableWorld
+
+    Examples
+    --------
+    >>> from a3c_tut.worlds import cliff_world
+    >>> config = A3CConfig(num_workers=2, rollout_length=(5, 20))
+    >>> make_scratch(config, cliff_world()).rollout.rewards.shape
+    (20,)
+    """
     n = max(config.per_worker("rollout_length"))
     return Scratch(
         make_rollout(n, world.num_actions),
@@ -215,12 +300,32 @@ def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
 
 
 def make_log() -> Log:
-    """Make a log in this process's own memory; an update ends at most one episode."""
+    """Make a log in this process's own memory; an update ends at most one episode.
+
+    Examples
+    --------
+    >>> make_log().updates.dtype.names
+    ('worker', 'step', 'staleness', 'grad_norm', 'entropy', 'learning_rate')
+    """
     return Log(**{name: np.zeros(shape, dtype) for name, (dtype, shape) in LOG_LAYOUT.items()})
 
 
 def make_shared(theta: NDArray[np.float64], V: NDArray[np.float64]) -> Shared:
-    """Make the shared tables from their initial values; the ring holds at least S rows."""
+    """Make the shared tables from their initial values; the ring holds at least S rows.
+
+    Parameters
+    ----------
+    theta, V : (S, A) and (S,)
+        Copied; V in learning units.
+
+    Examples
+    --------
+    >>> theta = np.zeros((48, 4))
+    >>> shared = make_shared(theta, np.zeros(48))
+    >>> shared.theta[36, 0] = 1.0
+    >>> float(theta[36, 0])
+    0.0
+    """
     return Shared(
         theta.copy(), V.copy(), np.zeros(3, dtype=np.int64), np.zeros(ring_size(len(V)), np.int64)
     )
@@ -238,7 +343,18 @@ def ring_size(num_states: int) -> int:
 
 
 def make_statistics(owners: int, num_states: int, num_actions: int) -> Statistics:
-    """Make RMSprop's memory, all 0, for so many owners."""
+    """Make RMSprop's memory, all 0, for so many owners.
+
+    Parameters
+    ----------
+    owners, num_states, num_actions : int
+        0 owners for SGD, 1 where the memory is shared, else one per worker.
+
+    Examples
+    --------
+    >>> make_statistics(1, 48, 4).last_update.shape
+    (1, 48)
+    """
     return Statistics(
         np.zeros((owners, num_states, num_actions)),
         np.zeros((owners, num_states)),
@@ -250,7 +366,21 @@ def make_statistics(owners: int, num_states: int, num_actions: int) -> Statistic
 def make_local(
     workers: Sequence[int], theta: NDArray[np.float64], V: NDArray[np.float64], num_uniforms: int
 ) -> Local:
-    """Make the memory of some workers; each starts from the initial values (Section 2.1)."""
+    """Make the memory of some workers; each starts from the initial values (Section 2.1).
+
+    Parameters
+    ----------
+    workers : sequence of ids
+    theta, V : (S, A) and (S,)
+    num_uniforms : int, room for so many random numbers per worker
+
+    Examples
+    --------
+    >>> V = np.arange(3.0)
+    >>> me = make_local([0, 1], np.zeros((3, 2)), V, num_uniforms=11)
+    >>> me.V.tolist()
+    [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
+    """
     count = len(workers)
     local = Local(
         np.repeat(theta[None], count, axis=0),
@@ -271,6 +401,12 @@ def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
     "global" reads the shared step counter, so that all workers share one rate (Section 2.3);
     "per_worker" reads the worker's own (Section 3).
 
+    Parameters
+    ----------
+    settings : Settings
+    steps : int, environment steps of all workers so far
+    own_steps : int, those of this worker
+
     Examples
     --------
     >>> from a3c_tut.config import A3CConfig
@@ -288,7 +424,21 @@ def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
 
 @kernel
 def claim(settings, counters, index, value):  # type: ignore[no-untyped-def]
-    """Add to a shared counter and return what it was before; without a lock, atomically."""
+    """Add to a shared counter and return what it was before; without a lock, atomically.
+
+    Parameters
+    ----------
+    settings : Settings
+    counters : (3,) ints
+    index, value : int
+        Which counter; how much is added.
+
+    Examples
+    --------
+    >>> counters = np.array([10, 2, 7])
+    >>> int(claim(make_settings(A3CConfig(), 100), counters, STEPS, 5)), counters.tolist()
+    (10, [15, 2, 7])
+    """
     if settings.hogwild:
         return fetch_add(counters, index, value)
     old = counters[index]
@@ -302,6 +452,26 @@ def prepare(world, settings, me, index, scratch):  # type: ignore[no-untyped-def
 
     Touches nothing that others can see, and leaves no trace in the worker's own memory either: a
     rollout that is thrown away has never been.
+
+    Parameters
+    ----------
+    world, settings : WorldArrays and Settings
+    me : Local
+    index : int, the worker's place in `me`
+    scratch : Scratch, where the rollout and the gradient go
+
+    Examples
+    --------
+    Worker 1 has walked five steps, and nobody sees it yet:
+
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> world, settings, shared, _, me, scratch, _ = turn_arguments(cliff_world(), A3CConfig())
+    >>> prepare(world, settings, me, 1, scratch)
+    >>> len(scratch.rollout.states), int(scratch.rollout.states[0])
+    (6, 36)
+    >>> shared.counters.tolist(), int(me.counters[1, OWN_STEPS])
+    ([0, 0, 0], 0)
     """
     counters = me.counters[index]
     worker = counters[WORKER]
@@ -327,6 +497,23 @@ def fetch_ahead(settings, shared, statistics, index, scratch):  # type: ignore[n
 
     Their places are known as soon as the rollout is. In a world that no cache holds, asking for
     all of them at once spares a wait for each.
+
+    Parameters
+    ----------
+    settings, shared, statistics : Settings, Shared and Statistics
+    index : int, the worker's place in `statistics` where they are not shared
+    scratch : Scratch, filled by `prepare`
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig())
+    >>> world, settings, shared, statistics, me, scratch, _ = made
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> fetch_ahead(settings, shared, statistics, 0, scratch)
+    >>> bool(shared.theta.any())
+    False
     """
     owner = index if statistics.updates.shape[0] > 1 else 0
     for t in range(scratch.turn.whole[LENGTH]):
@@ -344,6 +531,27 @@ def evaluate(settings, worker, V, scratch):  # type: ignore[no-untyped-def]
     """Form advantages and clipped gradient of a rollout with the critic `V`: Equations (1) to (3).
 
     The norm is noted before clipping.
+
+    Parameters
+    ----------
+    settings : Settings
+    worker : int, whose β counts
+    V : (S,), in learning units
+    scratch : Scratch, filled by `prepare`
+
+    Examples
+    --------
+    Five steps, of which the second falls into the cliff: rewards −1 and −100, scaled by 0.1, and a
+    critic that says 0 everywhere.
+
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> config = A3CConfig(critic="global", gamma=1.0)
+    >>> world, settings, shared, _, me, scratch, _ = turn_arguments(cliff_world(), config)
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> evaluate(settings, 0, shared.V, scratch)
+    >>> scratch.rollout.advantages.round(9).tolist()
+    [-10.4, -10.3, -0.3, -0.2, -0.1]
     """
     rollout, gradient, turn = scratch.rollout, scratch.gradient, scratch.turn
     length = turn.whole[LENGTH]
@@ -365,10 +573,30 @@ def evaluate(settings, worker, V, scratch):  # type: ignore[no-untyped-def]
 def push(settings, shared, statistics, me, index, scratch, log):  # type: ignore[no-untyped-def]
     """Do the second half of a turn: apply the gradient to the shared tables and log the update.
 
+    Parameters
+    ----------
+    settings, shared, statistics : Settings, Shared and Statistics
+    me : Local
+    index : int, the worker's place in `me`, and in `statistics` where they are not shared
+    scratch : Scratch, filled by `prepare` (and `evaluate`)
+    log : Log
+
     Returns
     -------
     bool
         Whether every value written, and the gradient's norm, is finite.
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig())
+    >>> world, settings, shared, statistics, me, scratch, log = made
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> bool(push(settings, shared, statistics, me, 0, scratch, log))
+    True
+    >>> int(shared.counters[STEPS]), int(shared.counters[UPDATES])
+    (5, 1)
     """
     counters, gradient = me.counters[index], scratch.gradient
     length, num_rows = scratch.turn.whole[LENGTH], scratch.turn.whole[NUM_ROWS]
@@ -412,6 +640,26 @@ def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
     Copies the rows that were pushed since the last sync, not the whole table. If more rows were
     pushed than the ring remembers, which takes at least as many rows as the table has, it does
     copy the whole table: the cost stays in proportion to the work of the pushes.
+
+    Parameters
+    ----------
+    settings, shared : Settings and Shared
+    me : Local
+    index : int, the worker's place in `me`
+
+    Examples
+    --------
+    Worker 0 has pushed; its copy is fresh again, that of worker 1 is stale:
+
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig())
+    >>> world, settings, shared, statistics, me, scratch, log = made
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> finite = push(settings, shared, statistics, me, 0, scratch, log)
+    >>> sync(settings, shared, me, 0)
+    >>> [bool((me.theta[worker] == shared.theta).all()) for worker in (0, 1)]
+    [True, False]
     """
     counters = me.counters[index]
     counters[PUSHES_SINCE_SYNC] += 1
@@ -446,7 +694,30 @@ def sync(settings, shared, me, index):  # type: ignore[no-untyped-def]
 
 @kernel
 def walk_on(shared, me, index, scratch, log):  # type: ignore[no-untyped-def]
-    """Move the worker's own walker to the end of its rollout, and log an episode that ended."""
+    """Move the worker's own walker to the end of its rollout, and log an episode that ended.
+
+    Parameters
+    ----------
+    shared : Shared
+    me : Local
+    index : int, the worker's place in `me`
+    scratch : Scratch, filled by `prepare`
+    log : Log, in which the rollout's update is the newest
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig())
+    >>> world, settings, shared, statistics, me, scratch, log = made
+    >>> prepare(world, settings, me, 0, scratch)
+    >>> finite = push(settings, shared, statistics, me, 0, scratch, log)
+    >>> walk_on(shared, me, 0, scratch, log)
+    >>> me.counters[0, STATE].item() == scratch.rollout.states[5].item()
+    True
+    >>> float(me.episode_return[0])  # so far: four steps of −1 and a fall of −100
+    -104.0
+    """
     counters, turn = me.counters[index], scratch.turn
     length, truncated = turn.whole[LENGTH], turn.whole[TRUNCATED] != 0
     total_return = me.episode_return[index] + turn.real[TOTAL_REWARD]
@@ -489,6 +760,18 @@ def take_turns(  # type: ignore[no-untyped-def]
     next entry, why : int, int
         DONE (schedule used up), FINISHED (steps used up), NEEDS_UNIFORMS (the next worker's random
         numbers have to be refilled), LOG_FULL (drain it), DIVERGED (in the entry before).
+
+    Examples
+    --------
+    Five turns are asked for; the third brings the step counter to 15:
+
+    >>> from a3c_tut.signals import FINISHED
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig())
+    >>> entry, why = take_turns(*made, np.array([0, 1, 2, 0, 1]), 0, 15)
+    >>> entry, why == FINISHED
+    (3, True)
     """
     turn = first
     why = DONE
@@ -520,13 +803,25 @@ def take_turns(  # type: ignore[no-untyped-def]
 
 
 def drain(log: Log) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Take out the rows logged since the last call.
+    """Take out the rows of a log that were written since the last call.
 
     Returns
     -------
     episodes, updates : structured arrays
     episode_update, update_number : ints
         The number of the update that each row belongs to.
+
+    Examples
+    --------
+    >>> from a3c_tut.worker import turn_arguments
+    >>> from a3c_tut.worlds import cliff_world
+    >>> *made, log = turn_arguments(cliff_world(), A3CConfig())
+    >>> _ = take_turns(*made, log, np.array([0, 1, 2]), 0, 1_000)
+    >>> episodes, updates, *_ = drain(log)
+    >>> updates["worker"].tolist(), updates["staleness"].tolist()
+    ([0, 1, 2], [0, 1, 2])
+    >>> len(drain(log)[1])
+    0
     """
     num_episodes, num_updates = read(log.filled, 0), read(log.filled, 1)
     old_episodes, old_updates = log.drained.tolist()
@@ -551,6 +846,11 @@ def _taken(ring: NDArray[Any], first: int, last: int) -> NDArray[Any]:
 def joined(dtype: np.dtype[Any], pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Join arrays of one type, as bytes: field by field, NumPy takes ten times as long.
 
+    Parameters
+    ----------
+    dtype : type of the rows
+    pieces : sequence of (n,) arrays of that type; may be empty
+
     Examples
     --------
     >>> joined(EPISODE_DTYPE, [np.zeros(2, EPISODE_DTYPE), np.zeros(1, EPISODE_DTYPE)]).shape
@@ -567,7 +867,14 @@ State = dict[str, NDArray[Any]]
 def snapshot_shared(shared: Shared, statistics: Statistics) -> State:
     """Copy the shared tables, counters and statistics.
 
-    The ring of touched rows is left out: `restore` asks for a full refresh instead.
+    The ring of touched rows is left out: `restore_local` asks for a full refresh instead.
+
+    Examples
+    --------
+    >>> shared = make_shared(np.zeros((48, 4)), np.zeros(48))
+    >>> saved = snapshot_shared(shared, make_statistics(1, 48, 4))
+    >>> sorted(saved)
+    ['V', 'counters', 'last_update', 'square_V', 'square_theta', 'statistics_updates', 'theta']
     """
     return {
         "theta": shared.theta.copy(),
@@ -581,6 +888,17 @@ def snapshot_local(local: Local, statistics: Statistics | None) -> State:
     """Copy some workers' own memory, with their own statistics if they have any.
 
     The random numbers drawn ahead are left out: they follow from how many were used.
+
+    Parameters
+    ----------
+    local : Local
+    statistics : Statistics, or None where they are shared
+
+    Examples
+    --------
+    >>> me = make_local([0, 1], np.zeros((48, 4)), np.zeros(48), num_uniforms=100)
+    >>> sorted(snapshot_local(me, None))
+    ['episode_return', 'local_V', 'local_counters', 'local_theta']
     """
     counters = local.counters.copy()
     counters[:, [CURSOR, ROWS_SEEN]] = 0
@@ -603,7 +921,22 @@ def _statistics_state(statistics: Statistics) -> State:
 
 
 def state_of_worker(state: Mapping[str, NDArray[Any]], worker: int, own: bool) -> State:
-    """Return one worker's part of a whole state; with its own statistics if it has `own` ones."""
+    """Return one worker's part of a whole state; with its own statistics if it has `own` ones.
+
+    Parameters
+    ----------
+    state : mapping of arrays
+        All of a run, as in `TrainingResult.state`.
+    worker : int
+    own : bool
+
+    Examples
+    --------
+    >>> me = make_local([0, 1, 2], np.zeros((48, 4)), np.zeros(48), num_uniforms=100)
+    >>> one = state_of_worker(snapshot_local(me, None), worker=2, own=False)
+    >>> one["local_theta"].shape, int(one["local_counters"][0, WORKER])
+    ((1, 48, 4), 2)
+    """
     names = ["local_theta", "local_V", "local_counters", "episode_return"]
     if own:
         names += ["square_theta", "square_V", "last_update", "statistics_updates"]
@@ -613,7 +946,22 @@ def state_of_worker(state: Mapping[str, NDArray[Any]], worker: int, own: bool) -
 def restore_shared(
     state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics
 ) -> None:
-    """Put a snapshot of the shared memory back into memory of the same shape."""
+    """Put a snapshot of the shared memory back into memory of the same shape.
+
+    Parameters
+    ----------
+    state : mapping of arrays, from `snapshot_shared`
+    shared, statistics : Shared and Statistics, to write to
+
+    Examples
+    --------
+    >>> shared, statistics = make_shared(np.zeros((3, 2)), np.zeros(3)), make_statistics(1, 3, 2)
+    >>> saved = snapshot_shared(shared, statistics)
+    >>> shared.theta[0] = 9.0
+    >>> restore_shared(saved, shared, statistics)
+    >>> shared.theta[0].tolist()
+    [0.0, 0.0]
+    """
     shared.theta[:], shared.V[:], shared.counters[:] = (
         state["theta"], state["V"], state["counters"]
     )  # fmt: skip
@@ -623,7 +971,25 @@ def restore_shared(
 def restore_local(
     state: Mapping[str, NDArray[Any]], shared: Shared, statistics: Statistics, local: Local
 ) -> None:
-    """Put a snapshot of some workers' own memory back; `shared` has been restored before."""
+    """Put a snapshot of some workers' own memory back; `shared` has been restored before.
+
+    Parameters
+    ----------
+    state : mapping of arrays, from `snapshot_local`
+    shared : Shared
+    statistics : Statistics, written to if the state holds the workers' own
+    local : Local, to write to
+
+    Examples
+    --------
+    The next sync copies the whole table, and the random numbers have to be drawn anew:
+
+    >>> shared, statistics = make_shared(np.zeros((3, 2)), np.zeros(3)), make_statistics(1, 3, 2)
+    >>> me = make_local([0], np.zeros((3, 2)), np.zeros(3), num_uniforms=11)
+    >>> restore_local(snapshot_local(me, None), shared, statistics, me)
+    >>> bool(me.counters[0, ROWS_SEEN] < -len(shared.touched)), int(me.counters[0, CURSOR])
+    (True, 11)
+    """
     local.theta[:], local.V[:] = state["local_theta"], state["local_V"]
     local.counters[:] = state["local_counters"]
     local.counters[:, CURSOR] = local.uniforms.shape[1]

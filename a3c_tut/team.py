@@ -29,6 +29,39 @@ class TableTeam:
         Initial tables, in learning units.
     state : mapping of arrays, optional
         Of an earlier run: go on from there.
+
+    Examples
+    --------
+    A worker for once in the parent's own process, and without a lock:
+
+    >>> from a3c_tut import cliff_world
+    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, np.zeros((48, 4)), np.zeros(48))
+    >>> worker = team.job.worker(0, None)
+    >>> team.go()
+    >>> worker.signal(GO), worker.signal(STOP)
+    (1, 0)
+    >>> why = worker.advance(3)
+    >>> team.steps, team.num_updates
+    (15, 3)
+
+    What it logged, and what a later run needs:
+
+    >>> team.drain()
+    >>> team.logged()[1]["step"].tolist()
+    [5, 10, 15]
+    >>> sorted(team.state({0: worker.state()}))[:4]
+    ['V', 'counters', 'episode_return', 'last_update']
+
+    It stands still, stops, and dies, not in a push:
+
+    >>> team.pause(True)
+    >>> worker.signal(PAUSE)
+    1
+    >>> team.stop()
+    >>> worker.signal(STOP), team.bury(0, None)
+    (1, False)
+    >>> del worker; team.close()
     """
 
     def __init__(
@@ -91,6 +124,11 @@ class TableTeam:
 
     def bury(self, worker: int, lock: Any) -> bool:
         """Undo the push that a worker died in, if it did, and free the lock for the others.
+
+        Parameters
+        ----------
+        worker : int
+        lock : multiprocessing lock, or None where the compiled one is used
 
         Returns
         -------

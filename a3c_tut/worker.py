@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from a3c_tut import tables
 from a3c_tut.atomics import SPINS, acquire, exchange, load, read, release
 from a3c_tut.config import A3CConfig
-from a3c_tut.kernels import kernel
+from a3c_tut.kernels import WorldArrays, kernel
 from a3c_tut.shared import SharedBlock, arm, block_layout, check_sharing, disarm
 from a3c_tut.signals import (
     DIVERGED,
@@ -100,7 +100,27 @@ class UniformStream:
 
 
 def refill(local: tables.Local, index: int, stream: UniformStream) -> None:
-    """Move a worker's unused numbers to the front of its buffer and fill up the rest."""
+    """Move a worker's unused numbers to the front of its buffer and fill up the rest.
+
+    Parameters
+    ----------
+    local : Local
+    index : int, the worker's place in it
+    stream : UniformStream, its own
+
+    Examples
+    --------
+    Two of three numbers are used; the third is the next:
+
+    >>> stream = UniformStream(np.random.SeedSequence(0))
+    >>> local = tables.make_local([0], np.zeros((48, 4)), np.zeros(48), num_uniforms=3)
+    >>> refill(local, 0, stream)
+    >>> third = local.uniforms[0, 2]
+    >>> local.counters[0, tables.CURSOR] = 2
+    >>> refill(local, 0, stream)
+    >>> bool(local.uniforms[0, 0] == third), int(local.counters[0, tables.CURSOR])
+    (True, 0)
+    """
     buffer, cursor = local.uniforms[index], int(local.counters[index, tables.CURSOR])
     left = buffer.size - cursor
     buffer[:left] = buffer[cursor:].copy()
@@ -118,6 +138,16 @@ class TableCrew:
         Initial tables, in learning units.
     state : mapping of arrays, optional
         What `state()` returned: go on from there.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> crew = TableCrew(cliff_world(), A3CConfig(), 100, 0, np.zeros((48, 4)), np.zeros(48))
+    >>> diverged, episodes, updates = crew.take_turns(np.array([0, 2, 0]), stop_at=100)
+    >>> updates["worker"].tolist(), updates["staleness"].tolist()
+    ([0, 2, 0], [0, 1, 1])
+    >>> crew.steps, crew.num_updates, crew.state()["counters"].tolist()[:2]
+    (15, 3, [15, 3])
     """
 
     def __init__(
@@ -168,6 +198,11 @@ class TableCrew:
     ) -> tuple[bool, NDArray[Any], NDArray[Any]]:
         """Take whole turns in this order, until it, the steps or the room for the log is used up.
 
+        Parameters
+        ----------
+        schedule : (U,) ints, whose turn it is
+        stop_at : int, the push that brings the shared step counter here is the last
+
         Returns
         -------
         diverged : bool
@@ -193,6 +228,48 @@ class TableCrew:
             **tables.snapshot_shared(self.shared, self.statistics),
             **tables.snapshot_local(self.local, None),
         }
+
+
+def turn_arguments(
+    world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
+) -> tuple[
+    WorldArrays,
+    tables.Settings,
+    tables.Shared,
+    tables.Statistics,
+    tables.Local,
+    tables.Scratch,
+    tables.Log,
+]:
+    """Make what the functions of a turn take, random numbers drawn: for turns taken by hand.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
+    total_steps : int from 1
+    seed : int from 0, or one per worker
+
+    Returns
+    -------
+    world, settings, shared, statistics, me, scratch, log
+        What `tables.take_turns` takes before the schedule. All tables are 0.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> made = turn_arguments(cliff_world(), A3CConfig(num_workers=2))
+    >>> tables.take_turns(*made, np.array([0, 1, 0]), 0, 1_000)
+    (3, 0)
+    """
+    zeros = np.zeros((world.num_states, world.num_actions))
+    crew = TableCrew(world, config, total_steps, seed, zeros, zeros[:, 0])
+    for index, stream in enumerate(crew._streams):
+        refill(crew.local, index, stream)
+    return (
+        crew._world, crew._settings, crew.shared, crew.statistics, crew.local, crew._scratch,
+        crew._log,
+    )  # fmt: skip
 
 
 def statistics_owners(config: A3CConfig) -> int:
@@ -223,11 +300,40 @@ def advance(  # type: ignore[no-untyped-def]
     The one place where kernels and lock meet. Comes back after a whole push, or with a rollout in
     hand that the next call goes on with.
 
+    Parameters
+    ----------
+    world, settings, shared, statistics, me, scratch, log : as in `tables.take_turns`
+        `me` is this worker's memory alone.
+    lock : as in `atomics.acquire`
+    words : (NUM_WORDS,) ints, by which the parent talks; see `signals`
+    journal : Journal of the worker
+    shared_statistics : Statistics in shared memory; empty where each worker has its own
+    tally : (3,) ints, what is counted: LOCKS, LOOKS, BUSY
+    max_updates : int
+    stop_at : int, the push that brings the shared step counter here is the last
+
     Returns
     -------
     int
         DONE (so many updates), FINISHED (steps used up, or told to stop), PAUSED, DIVERGED,
         NEEDS_UNIFORMS, LOG_FULL, LOCK_BUSY.
+
+    Examples
+    --------
+    Seven turns without a lock; a worker that is told to stop comes back at once:
+
+    >>> from a3c_tut import cliff_world
+    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> made = turn_arguments(cliff_world(), config)
+    >>> block = SharedBlock(block_layout(cliff_world(), config))
+    >>> words, tally = np.zeros(32, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    >>> rest = (words, words, block.journal(0), made[3], tally, 7, 1_000)
+    >>> advance(*made, *rest) == DONE, made[2].counters[:2].tolist()
+    (True, [35, 7])
+    >>> words[STOP] = 1
+    >>> advance(*made, *rest) == FINISHED
+    True
+    >>> del rest; block.close(); block.unlink()
     """
     worker = me.counters[0, tables.WORKER]
     turn = scratch.turn.whole
@@ -285,6 +391,26 @@ class TableWorker:
     worker : int
         Its id.
     lock : multiprocessing lock, or None where the compiled one is used
+
+    Raises
+    ------
+    AssertionError
+        When something that must be shared is not, or the other way round.
+
+    Examples
+    --------
+    For once in the parent's own process, and without a lock:
+
+    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut.team import TableTeam
+    >>> config = A3CConfig(num_workers=2, update_mode="hogwild")
+    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, np.zeros((48, 4)), np.zeros(48))
+    >>> worker = TableWorker(team.job, 1, None)
+    >>> worker.advance(3) == DONE, worker.signal(STOP), team.steps
+    (True, 0, 15)
+    >>> int(worker.state()["local_counters"][0, tables.OWN_STEPS])
+    15
+    >>> del worker; team.close()
     """
 
     def __init__(self, job: TableJob, worker: int, lock: Any):
@@ -353,7 +479,27 @@ class TableWorker:
 
 @dataclass(frozen=True)
 class TableJob:
-    """All that a worker process is told at its start."""
+    """All that a worker process is told at its start.
+
+    Attributes
+    ----------
+    world, config, total_steps, stop_at, seed, theta, V : as in `team.TableTeam`
+    states : one mapping of arrays per worker, or None
+        To go on from; see `tables.state_of_worker`.
+    block_name : str
+        Of the shared memory.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut.team import TableTeam
+    >>> config = A3CConfig(num_workers=2)
+    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, np.zeros((48, 4)), np.zeros(48))
+    >>> worker = team.job.worker(1, None)
+    >>> int(worker.state()["local_counters"][0, tables.WORKER])
+    1
+    >>> del worker; team.close()
+    """
 
     world: TableWorld
     config: A3CConfig
@@ -366,12 +512,32 @@ class TableJob:
     block_name: str
 
     def worker(self, worker: int, lock: Any) -> TableWorker:
-        """Make the worker of this id, in its own process."""
+        """Make the worker of this id, in its own process.
+
+        Parameters
+        ----------
+        worker : int
+        lock : multiprocessing lock, or None where the compiled one is used
+        """
         return TableWorker(self, worker, lock)
 
 
 class OwnedLock:
-    """Multiprocessing's lock, with its owner written where the parent sees it."""
+    """Multiprocessing's lock, with its owner written where the parent sees it.
+
+    Parameters
+    ----------
+    lock : a lock with `acquire(timeout=…)` and `release()`
+    words : (NUM_WORDS,) ints in shared memory
+
+    Examples
+    --------
+    >>> import threading
+    >>> lock = OwnedLock(threading.Lock(), np.zeros(32, dtype=np.int64))
+    >>> lock.acquire(timeout=0.01), lock.acquire(timeout=0.01)
+    (True, False)
+    >>> lock.release()
+    """
 
     def __init__(self, lock: Any, words: NDArray[np.int64]):
         self._lock = lock
@@ -379,5 +545,5 @@ class OwnedLock:
         self.release = lock.release
 
     def acquire(self, timeout: float) -> bool:
-        """Take the lock, waiting at most so many seconds."""
+        """Take the lock, waiting at most `timeout` seconds; return whether it was taken."""
         return bool(self._lock.acquire(timeout=timeout))

@@ -1,5 +1,7 @@
 """What is committed: nothing built, nothing big, and no trace of the machine it was made on."""
 
+import ast
+import doctest
 import re
 import subprocess
 from pathlib import Path
@@ -71,3 +73,112 @@ def test_lock_holds_what_pyproject_asks_for():
 def test_traces_are_seen(text):
     assert traces_in(text)
     assert not traces_in("see https://example.org/home/x, $HOME/home and a relative book/tmp/x")
+
+
+def public(body, owner=None):
+    """Yield every public class and function of a module, and the public methods of its classes."""
+    for node in body:
+        if isinstance(node, ast.If):  # compiled or interpreted, say: both variants
+            yield from public([*node.body, *node.orelse], owner)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield owner, node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body, node)
+
+
+def examples(node):
+    """Return the code of a docstring's examples, as doctest finds it; none of it is skipped."""
+    found = doctest.DocTestParser().get_examples(ast.get_docstring(node) or "")
+    assert not any(doctest.SKIP in example.options for example in found), node.name
+    return "".join(example.source for example in found)
+
+
+def shown(owner, node):
+    """Whether there is an example: its own, or, of a method, one in its class that uses it."""
+    if examples(node):
+        return True
+    around = [owner, *owner.body] if owner else []
+    documented = [one for one in around if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    return any(re.search(rf"\.{node.name}\b", examples(one)) for one in documented)
+
+
+def public_names():
+    """Yield where each public name stands, the class it belongs to, and its node.
+
+    The exercises are not looked at: what is asked for there is written by the reader.
+    """
+    sources = [path for path in (ROOT / "a3c_tut").rglob("*.py") if "exercises" not in str(path)]
+    assert len(sources) > 20
+    for source in sources:
+        for owner, node in public(ast.parse(source.read_text(encoding="utf-8")).body):
+            name = f"{owner.name}.{node.name}" if owner else node.name
+            yield f"{source.relative_to(ROOT)}: {name}", owner, node
+
+
+def unexplained(node):
+    """Return what a function's docstring keeps to itself before its examples.
+
+    Of two or more arguments those that are not named, and "Raises" where the function raises an
+    error itself and has no such section. What is raised further down is not looked for.
+    """
+    before = re.split(r"^Examples\n-", ast.get_docstring(node) or "", flags=re.M)[0]
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    names = [one.arg for one in given if one.arg not in ("self", "cls", "typing_context")]
+    missing = [name for name in names if not re.search(rf"\b{name}\b", before)]
+    raised = [one for one in ast.walk(node) if isinstance(one, ast.Raise) and one.exc is not None]
+    return (missing if len(names) > 1 else []) + (
+        ["Raises"] if raised and "Raises\n------" not in before else []
+    )
+
+
+def test_every_public_name_has_an_example():
+    """`pytest --doctest-modules a3c_tut` runs them; here is made sure that there are some."""
+    assert [name for name, owner, node in public_names() if not shown(owner, node)] == []
+
+
+def test_every_public_function_explains_its_arguments_and_errors():
+    functions = [one for one in public_names() if isinstance(one[2], ast.FunctionDef)]
+    found = {name: gaps for name, _, node in functions if (gaps := unexplained(node))}
+    assert found == {}
+
+
+def test_missing_examples_are_seen():
+    source = '''
+class Pair:
+    """Two numbers.
+
+    >>> Pair().first
+    1
+    """
+    def first(self): "The one."
+    def second(self): "The other."
+def _private(): "Nobody's business."
+if True:
+    def compiled(): "Fast."
+else:
+    def compiled():
+        """Slow.
+
+        >>> compiled()
+        """
+'''
+    names = [(node.name, shown(owner, node)) for owner, node in public(ast.parse(source).body)]
+    assert names == [
+        ("Pair", True), ("first", True), ("second", False), ("compiled", False), ("compiled", True)
+    ]  # fmt: skip
+
+
+def test_unexplained_arguments_are_seen():
+    source = '''
+def divide(over, under):
+    """Return `over` divided by something.
+
+    Examples
+    --------
+    >>> under = 2
+    """
+    if under == 0:
+        raise ZeroDivisionError(under)
+    return over / under
+'''
+    assert unexplained(ast.parse(source).body[0]) == ["under", "Raises"]

@@ -16,7 +16,19 @@ _CHUNK = 4096
 
 
 class Crew(Protocol):
-    """What the runner needs of the workers."""
+    """What the runner needs of the workers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.worker import TableCrew
+    >>> zeros = np.zeros((48, 4))
+    >>> crew: Crew = TableCrew(cliff_world(), A3CConfig(), 100, 0, zeros, zeros[:, 0])
+    >>> diverged, episodes, updates = crew.take_turns(np.array([0, 1]), stop_at=100)
+    >>> diverged, crew.steps, crew.num_updates
+    (False, 10, 2)
+    """
 
     @property
     def steps(self) -> int:
@@ -29,7 +41,10 @@ class Crew(Protocol):
     def take_turns(
         self, schedule: NDArray[Any], stop_at: int
     ) -> tuple[bool, NDArray[Any], NDArray[Any]]:
-        """Take whole turns; return whether they diverged, the episodes and the updates."""
+        """Take whole turns in schedule order, until `stop_at` steps are pushed.
+
+        Return whether they diverged, the episodes and the updates.
+        """
 
 
 def run(
@@ -48,6 +63,19 @@ def run(
     -------
     diverged, episodes, updates : bool and lists of structured arrays
         Whether the run ended because a parameter is not finite, and what was logged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.schedules import RoundRobin
+    >>> from a3c_tut.worker import TableCrew
+    >>> zeros = np.zeros((48, 4))
+    >>> crew = TableCrew(cliff_world(), A3CConfig(), 100, 0, zeros, zeros[:, 0])
+    >>> diverged, episodes, updates = run(crew, RoundRobin(3), 23, on_progress=print)
+    25
+    >>> updates[0]["worker"].tolist()
+    [0, 1, 2, 0, 1]
     """
     episodes, updates = [], []
     diverged = False

@@ -43,7 +43,20 @@ _THREAD_VARIABLES = (
 
 
 class Team(Protocol):
-    """What the runner needs of the parent's side."""
+    """What the runner needs of the parent's side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.team import TableTeam
+    >>> zeros = np.zeros((48, 4))
+    >>> team: Team = TableTeam(cliff_world(), A3CConfig(), 100, 100, 0, zeros, zeros[:, 0])
+    >>> team.go(); team.pause(True); team.pause(False); team.drain(); team.stop()
+    >>> team.steps, team.num_updates, team.bury(0, None)  # worker 0 died, not in a push
+    (0, 0, False)
+    >>> team.close()
+    """
 
     job: Any
     num_workers: int
@@ -69,12 +82,30 @@ class Team(Protocol):
         """Take the rows that the workers have logged."""
 
     def bury(self, worker: int, lock: Any) -> bool:
-        """Undo what a dead worker left half done; return whether it died in its push."""
+        """Undo what a dead worker left half done; return whether it died in its push.
+
+        `lock` is the lock that the workers take, or None where the compiled one is used.
+        """
 
 
 @dataclass
 class Outcome:
-    """How a run in processes ended."""
+    """How a run in processes ended.
+
+    Attributes
+    ----------
+    diverged : bool
+        Whether a parameter is not finite.
+    states : dict
+        What each worker that came to the end held then.
+    tallies : dict
+        What each of them counted; see `worker.advance`.
+
+    Examples
+    --------
+    >>> Outcome().diverged
+    False
+    """
 
     diverged: bool = False
     states: dict[int, Any] = field(default_factory=dict)
@@ -83,14 +114,47 @@ class Outcome:
 
 @dataclass
 class Checkpoints:
-    """When to stand still on the way, and what to do then."""
+    """When to stand still on the way, and what to do then.
+
+    Attributes
+    ----------
+    every : int from 1, environment steps of all workers
+    save : function of the workers' states, by worker
+
+    Examples
+    --------
+    >>> saved = []
+    >>> checkpoints = Checkpoints(every=10_000, save=lambda states: saved.append(sorted(states)))
+    >>> checkpoints.save({1: {}, 0: {}})
+    >>> saved
+    [[0, 1]]
+    """
 
     every: int
     save: Callable[[dict[int, Any]], object]
 
 
 def check_main() -> None:
-    """Say what is wrong where a script starts workers while it is being imported by one."""
+    """Say what is wrong where a script starts workers while it is being imported by one.
+
+    Raises
+    ------
+    RuntimeError
+        In a process that is still importing the script.
+
+    Examples
+    --------
+    Python marks such a process:
+
+    >>> from unittest.mock import patch
+    >>> importing = multiprocessing.process.current_process()
+    >>> try:
+    ...     with patch.object(importing, "_inheriting", True, create=True):
+    ...         check_main()
+    ... except RuntimeError as error:
+    ...     print(str(error).split(";")[0])
+    runner='processes' was started while a worker imported your script
+    """
     if getattr(multiprocessing.process.current_process(), "_inheriting", False):
         raise RuntimeError(
             "runner='processes' was started while a worker imported your script; put the call "
@@ -99,7 +163,20 @@ def check_main() -> None:
 
 
 def warn_if_crowded(num_workers: int) -> None:
-    """Say it once where there are more workers than cores."""
+    """Say it once where there are more workers than cores.
+
+    Parameters
+    ----------
+    num_workers : int
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True, action="always") as said:
+    ...     warn_if_crowded(1)
+    ...     warn_if_crowded(100_000)
+    >>> [str(warning.message).split(" on ")[0] for warning in said]
+    ['num_workers is 100000']
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if cores is not None and num_workers > cores:
         warnings.warn(
@@ -138,6 +215,19 @@ def run(
     ------
     WorkerError
         With the worker's own traceback where it had time for one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.team import TableTeam
+    >>> config, zeros = A3CConfig(num_workers=1), np.zeros((48, 4))
+    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, zeros, zeros[:, 0])
+    >>> ended = run(team, start_method="spawn", on_worker_failure="raise", failures=[],
+    ...             on_progress=lambda steps: None)
+    >>> ended.diverged, sorted(ended.states), team.steps
+    (False, [0], 100)
+    >>> team.close()
     """
     context: Any = multiprocessing.get_context(start_method)
     watch = _Watch(team, context, on_worker_failure, failures)
@@ -289,7 +379,37 @@ class _Watch:
 
 
 def work(job: Any, worker: int, lock: Any, pipe: Any) -> None:
-    """Be one worker process: report, wait for the start, advance until told to stop."""
+    """Be one worker process: report, wait for the start, advance until told to stop.
+
+    Ctrl-C is left to the parent, and a worker whose parent is gone ends itself.
+
+    Parameters
+    ----------
+    job : what makes the worker, as `worker.TableJob` does
+    worker : int
+    lock : multiprocessing lock, or None where the compiled one is used
+    pipe : connection to the parent
+        "ready", then "done" or "diverged" with state and tally; "paused" with the state on the way;
+        "error" with a traceback.
+
+    Examples
+    --------
+    For once in the parent's own process, where Ctrl-C has to go on working:
+
+    >>> import numpy as np
+    >>> from unittest.mock import patch
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.team import TableTeam
+    >>> config, zeros = A3CConfig(num_workers=1, update_mode="hogwild"), np.zeros((48, 4))
+    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, zeros, zeros[:, 0])
+    >>> team.go()
+    >>> ours, theirs = multiprocessing.Pipe()
+    >>> with patch("signal.signal"):
+    ...     work(team.job, 0, None, theirs)
+    >>> ours.recv()[0], ours.recv()[0], team.steps
+    ('ready', 'done', 100)
+    >>> ours.close(); theirs.close(); team.close()
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
