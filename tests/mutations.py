@@ -60,6 +60,10 @@ TRUNCATED = """\
 """
 ACTOR_TERM = "gradient.theta[row, b] -= p * advantage + entropy_coef * ("
 PREPARE = "        prepare(world, settings, me, index, scratch)\n"
+OWNER = "    owner = index if statistics.updates.shape[0] > 1 else 0\n"
+SYNCED_ROWS = """        for i in range(seen, pushed):
+            state = load(shared.touched, i & ring) - i * num_states
+            if state < 0"""
 KERNELS, TABLES = "kernels.py", "tables.py"
 
 MUTATIONS = [
@@ -197,7 +201,7 @@ MUTATIONS = [
              "now - last_update[state]", OPTIMIZERS),
     Mutation("RMSprop: visit not noted", KERNELS, "last_update[state] = now", "pass", OPTIMIZERS),
     Mutation("RMSprop: one memory for all", TABLES,
-             "owner = index if statistics.updates.shape[0] > 1 else 0", "owner = 0",
+             "    " + OWNER, "    " + OWNER.replace("index if", "0 if"),
              f"{REFERENCE}::test_variants"),
     Mutation("power: last bit dropped", KERNELS, "if count & 1:", "if count & 1 and count > 1:",
              OPTIMIZERS),
@@ -230,8 +234,8 @@ MUTATIONS = [
     Mutation("sync forgets the critic", TABLES,
              "                break\n            V[state] = shared.V[state]\n",
              "                break\n", OWN_COPY),
-    Mutation("sync before the push", TABLES, "for i in range(seen, pushed):",
-             "for i in range(seen, pushed - 1):", OWN_COPY),
+    Mutation("sync before the push", TABLES, SYNCED_ROWS,
+             SYNCED_ROWS.replace("pushed)", "pushed - 1)"), OWN_COPY),
     Mutation("ring overflow not seen", TABLES,
              "if pushed - seen > shared.touched.shape[0]:", "if False:", OWN_COPY),
     Mutation("acts on the shared parameters", TABLES, PREPARE,

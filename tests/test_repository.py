@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import mutations
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,3 +183,11 @@ def divide(over, under):
     return over / under
 '''
     assert unexplained(ast.parse(source).body[0]) == ["under", "Raises"]
+
+
+def test_every_planted_fault_has_its_place():
+    """`mutations.py` replaces texts of the package: each has to be there, and once only."""
+    for mutation in mutations.MUTATIONS:
+        source = (ROOT / "a3c_tut" / mutation.file).read_text(encoding="utf-8")
+        assert source.count(mutation.old) == 1, mutation.name
+        assert mutation.new != mutation.old, mutation.name
