@@ -1,0 +1,1 @@
+"""Exercises of Section 3.4, Best Practices."""

@@ -1,0 +1,1 @@
+"""Exercises of Section 3.1, CPU-friendly Training."""
