@@ -66,7 +66,7 @@ def policy_gradient(policy: Floats, action: int, advantage: float, beta: float) 
     >>> policy_gradient(np.array([0.5, 0.5]), 0, 2.0, 0.1).tolist()
     [1.0, -1.0]
     """
-    log_policy = np.log(policy)
+    log_policy = np.log(np.maximum(policy, np.finfo(float).tiny))  # 0 log 0 is 0
     chosen = np.eye(len(policy))[action] - policy
     return advantage * chosen - beta * policy * (log_policy - (policy * log_policy).sum())
 
@@ -104,15 +104,15 @@ def learning_rate(rate: float, steps: int, total_steps: int) -> float:
     return rate
 
 
-def add_up(total: float, reward: float, begins: bool) -> float:
-    """Return an episode's return so far; a new episode begins at 0.
+def goes_on(length: int, n: int, terminated: bool, truncated: bool) -> bool:
+    """Return whether a rollout of so many steps goes on: not past n, nor past its episode's end.
 
     Examples
     --------
-    >>> add_up(-20.0, -1.0, False), add_up(-20.0, -1.0, True)
-    (-21.0, -1.0)
+    >>> goes_on(4, 5, False, False), goes_on(4, 5, False, True), goes_on(5, 5, False, False)
+    (True, False, False)
     """
-    return reward if begins else total + reward
+    return length < n and not terminated and not truncated
 
 
 class Parts(NamedTuple):
@@ -131,7 +131,7 @@ class Parts(NamedTuple):
     hand_over: Callable[..., Any] = hand_over
     scaled: Callable[..., Any] = scaled
     learning_rate: Callable[..., float] = learning_rate
-    add_up: Callable[..., float] = add_up
+    goes_on: Callable[..., bool] = goes_on
 
 
 class Learned(NamedTuple):
@@ -148,7 +148,7 @@ class Learned(NamedTuple):
     theta: Floats  # (S, A) logits
     V: Floats  # (S,), in the learner's units
     steps: NDArray[np.int64]  # (E,) steps of all workers when each episode had ended
-    returns: Floats  # (E,), as `add_up` counted them, in the world's units
+    returns: Floats  # (E,), in the world's units
     values: Floats  # (U,) V of the first start state after each update, in the learner's units
 
 
@@ -206,19 +206,21 @@ def learn(
         gradient = [np.zeros_like(theta), np.zeros_like(V)]
         trail: list[tuple[int, int, Floats, float]] = []
         terminated = truncated = False
-        while len(trail) < lengths[worker] and not (terminated or truncated):
-            begins = me.episode_steps == 0
-            if begins:
-                me.state = _start(world, me.stream)
+        while parts.goes_on(len(trail), lengths[worker], terminated, truncated):
+            if me.episode_steps == 0:
+                me.state, me.total = _start(world, me.stream), 0.0
             policy = _softmax(me.theta[me.state])
             action = _pick(policy, me.stream)
             after, reward, terminated = _step(world, me.state, action, me.stream)
             me.episode_steps += 1
             truncated = not terminated and me.episode_steps >= limit
-            me.total = parts.add_up(me.total, reward, begins)
+            me.total += reward
             kept = parts.keep(reward * config.reward_scale, terminated)
             trail.append((me.state, action, policy, kept))
             me.state = after
+            if terminated or truncated:
+                me.episode_steps = 0
+                episodes.append((steps + len(trail), me.total))
         total = parts.bootstrap(me.V[me.state], terminated, truncated)
         for state, action, policy, reward in reversed(trail):
             total = reward + config.gamma * total
@@ -240,9 +242,6 @@ def learn(
         me.theta, me.V = theta.copy(), V.copy()
         steps, turn = steps + len(trail), turn + 1
         values.append(V[first])
-        if terminated or truncated:
-            me.episode_steps = 0
-            episodes.append((steps, me.total))
     ended = np.array(episodes, dtype=float).reshape(-1, 2)
     return Learned(theta, V, ended[:, 0].astype(np.int64), ended[:, 1], np.array(values))
 
