@@ -19,7 +19,7 @@ class AfterTheHorizon(SilentBug):
     """
 
     page = "best_practices"
-    title = "annealing, and then"
+    title = "behind the horizon"
     found_in = (
         "muupan/async-rl, for the very last steps of a run; here the run lasts twice as long as "
         "the horizon"
