@@ -36,7 +36,7 @@ def clean(notebook):
     )
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
-        kept = ("mystnb", "tags", "editable")
+        kept = ("mystnb", "tags", "editable", "jupyter")
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in kept})
     return notebook
 

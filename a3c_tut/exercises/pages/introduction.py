@@ -1,0 +1,1 @@
+"""Exercises of Section 1, Introduction."""

@@ -1,0 +1,1 @@
+"""Exercises of Section 2.1, Multi-worker Objective."""

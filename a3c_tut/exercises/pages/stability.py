@@ -1,0 +1,1 @@
+"""Exercises of Section 2.3, Stability Considerations."""

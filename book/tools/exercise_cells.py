@@ -1,0 +1,83 @@
+"""Write the exercises into the notebooks, from their one source in `a3c_tut.exercises`.
+
+    python book/tools/exercise_cells.py [NOTEBOOK ...]      (default: all)
+
+Where an exercise stands on its page is told by a cell with the tag `exercise-NAME`; this replaces
+all cells with that tag. A new exercise needs one such cell, whatever is in it.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from a3c_tut.exercises import EXERCISES, find
+from a3c_tut.exercises.exercise import SilentBug, source_of
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "exercise-"
+
+
+def exercise_in(cell):
+    """Return the name of the exercise that a cell belongs to, or None."""
+    tags = cell.metadata.get("tags", [])
+    return next((tag.removeprefix(PREFIX) for tag in tags if tag.startswith(PREFIX)), None)
+
+
+def folded(tag, what):
+    """Return the metadata of a cell that is folded, on the page and in Jupyter."""
+    prompts = {"code_prompt_show": f"Show the {what}", "code_prompt_hide": f"Hide the {what}"}
+    return {"tags": [tag, "hide-cell"], "mystnb": prompts, "jupyter": {"source_hidden": True}}
+
+
+def cells_of(name, number):
+    """Return the cells of one exercise: task, symptom, stub, solution and test, without outputs."""
+    exercise = find(name)
+    bug = issubclass(exercise, SilentBug)
+    tag, mine = PREFIX + name, f"my_{name}"
+    title = f"Exercise {number}: {'a silent bug, ' if bug else ''}{exercise.title}"
+    found = f"\n\nFound in {exercise.found_in}." if bug else ""
+    task = f":::{{admonition}} {title}\n:class: note\n{exercise.task()}{found}\n:::"
+    cells = [new_markdown_cell(task, metadata={"tags": [tag]})]
+    if bug:
+        shown = {
+            "figure": {
+                "name": f"exp-symptom-{name.replace('_', '-')}",
+                "caption": exercise.caption,
+            },
+            "image": {"alt": exercise.alt},
+        }
+        source = f'from a3c_tut.exercises import plot_symptom\n\nplot_symptom("{name}")'
+        cells.append(new_code_cell(source, metadata={"tags": [tag], "mystnb": shown}))
+    source = (
+        "from a3c_tut.exercises import check\n\n\n"
+        f'{source_of(exercise.stub, mine)}\n\n\nprint(check("{name}", {mine}))'
+    )
+    cells.append(new_code_cell(source, metadata={"tags": [tag]}))
+    source = f'{source_of(exercise.solution, "solution")}\n\n\nprint(check("{name}", solution))'
+    cells.append(new_code_cell(source, metadata=folded(tag, "solution")))
+    if bug:
+        source = f"{source_of(exercise.test, f'test_{name}')}\n\n\ntest_{name}(solution)"
+        cells.append(new_code_cell(source, metadata=folded(tag, "test that catches it")))
+    return cells
+
+
+def with_exercises(notebook):
+    """Put the exercises of a notebook's tagged cells in their places, numbered as they stand."""
+    cells, seen = [], []
+    for cell in notebook.cells:
+        name = exercise_in(cell)
+        if name is None:
+            cells.append(cell)
+        elif name not in seen:
+            seen.append(name)
+            cells += cells_of(name, len(seen))
+    notebook.cells = cells
+    return notebook
+
+
+if __name__ == "__main__":
+    for path in sys.argv[1:] or sorted((ROOT / "book").glob("*.ipynb")):
+        found = nbformat.read(path, as_version=4)
+        nbformat.write(with_exercises(found), path)
+    print(f"{len(EXERCISES)} exercises")
