@@ -203,8 +203,8 @@ class Staleness(Exercise):
 
 class PolicyLoss(SilentBug):
     """Libraries descend a loss. This one is meant to be minus the sum in Equation
-    {eq}`eq-policy-gradient`, for one step. The program learns. But in nine of
-    ten runs it settles on the nearer exit, though the other pays more.
+    {eq}`eq-policy-gradient`, for one step. The program learns. But in nine of ten runs it settles
+    on the nearer exit, though the other pays more.
 
     `policy` (A,) holds the probabilities π(·|s), `action` is the one taken; `advantage` and `beta`
     are numbers. Find the fault and mend it; return the loss, a number.
@@ -214,10 +214,7 @@ class PolicyLoss(SilentBug):
     title = "the nearer exit"
     begin = "The fault is still in it: is it better for this loss to be sure or to be unsure?"
     right = "Right: among equals this loss prefers the policy that is less sure."
-    found_in = (
-        "tensorflow/models#5058, and in several other programs: the loss had the entropy with the "
-        "wrong sign"
-    )
+    found_in = "tensorflow/models#5058: the loss had the entropy with the wrong sign"
     caption = (
         "What the fault does to learning: a corridor with two exits, three steps to the one that "
         "pays 0.4 and nine to the one that pays 1; β = 0.1, `reward_scale=1` and otherwise the "
