@@ -29,6 +29,9 @@ try:
 except ImportError:  # WebAssembly, or a Python that Numba does not know yet
     numba = None
 
+#: Tables of fewer states, some 100 bytes each, are at hand in a core's own cache.
+CACHED_STATES = 4096
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -380,6 +383,34 @@ def step(world, state, action, uniform):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def fetch_neighbours(world, theta, state):  # type: ignore[no-untyped-def]
+    """Ask for what the next step reads, wherever it leads; nothing changes but the waiting.
+
+    Only in a large world: the tables of a small one are at hand anyway.
+
+    Parameters
+    ----------
+    world : WorldArrays
+    theta : (S, A) logits
+    state : int
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.tables import world_arrays
+    >>> fetch_neighbours(world_arrays(cliff_world(), A3CConfig()), np.zeros((48, 4)), 36)
+    """
+    if world.next_state.shape[0] < CACHED_STATES:
+        return
+    for a in range(world.next_state.shape[1]):
+        neighbour = world.next_state[state, a, 0]
+        fetch_early(theta, neighbour)
+        fetch_early(world.next_state, neighbour)
+        fetch_early(world.reward, neighbour)
+        fetch_early(world.terminated, neighbour)
+
+
+@kernel
 def collect_rollout(  # type: ignore[no-untyped-def]
     world, theta, state, episode_steps, rollout_length, uniforms, cursor, rollout
 ):
@@ -432,9 +463,7 @@ def collect_rollout(  # type: ignore[no-untyped-def]
     terminated = False
     truncated = False
     while length < rollout_length and not (terminated or truncated):
-        fetch_early(world.next_state, state)
-        fetch_early(world.reward, state)
-        fetch_early(world.terminated, state)
+        fetch_neighbours(world, theta, state)
         softmax(theta, state, rollout.policies, rollout.log_policies, length)
         action = choose(rollout.policies, length, uniforms[cursor])
         cursor += 1

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from a3c_tut.atomics import fetch_add, load, read, store
 from a3c_tut.config import A3CConfig
 from a3c_tut.kernels import (
+    CACHED_STATES,
     Gradient,
     Rollout,
     WorldArrays,
@@ -496,7 +497,8 @@ def fetch_ahead(settings, shared, statistics, index, scratch):  # type: ignore[n
     """Ask for the shared rows that the coming push will change; nothing changes but the waiting.
 
     Their places are known as soon as the rollout is. In a world that no cache holds, asking for
-    all of them at once spares a wait for each.
+    all of them at once spares a wait for each. In a small one it would only take the rows away from
+    another process that is writing them.
 
     Parameters
     ----------
@@ -515,6 +517,8 @@ def fetch_ahead(settings, shared, statistics, index, scratch):  # type: ignore[n
     >>> bool(shared.theta.any())
     False
     """
+    if shared.V.shape[0] < CACHED_STATES:
+        return
     owner = index if statistics.updates.shape[0] > 1 else 0
     for t in range(scratch.turn.whole[LENGTH]):
         state = scratch.rollout.states[t]

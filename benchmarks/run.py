@@ -206,7 +206,7 @@ def workers() -> list[Line]:
     """Compare worker processes with the emulated runner and with the machine's limit."""
     part, steps = "processes", 4_000_000
     one, two = (A3CConfig(num_workers=w, rollout_length=20) for w in (1, 2))
-    rates = interleaved(part, 7, {
+    rates = interleaved(part, 15, {
         "emulated": lambda: train_rate(A3CConfig(rollout_length=20), 1_000_000),
         "one": lambda: process_run(CLIFF, one, steps)[0],
         "side by side": lambda: side_by_side(one, steps),
@@ -221,6 +221,30 @@ def workers() -> list[Line]:
         Line(part, "emulated runner", median(rates["emulated"]), "M steps/s", note="n = 20"),
         Line(part, "one worker process", median(rates["one"]), "M steps/s", note="n = 20"),
         Line(part, "two worker processes", median(rates["two"]), "M steps/s", note="n = 20"),
+    ]  # fmt: skip
+
+
+def sharing() -> list[Line]:
+    """Look for what keeps two workers from being twice one: cores, lock, or the same few rows."""
+    part, steps, apart = "sharing", 2_000_000, scattered(cliff_world(60, 60))
+    one, two = A3CConfig(num_workers=1), A3CConfig(num_workers=2)
+    rates = interleaved(part, 7, {
+        "one": lambda: process_run(CLIFF, one, steps)[0],
+        "side by side": lambda: side_by_side(one, steps),
+        "two": lambda: process_run(CLIFF, two, steps)[0],
+        "one, no lock": lambda: process_run(CLIFF, replace(one, update_mode="hogwild"), steps)[0],
+        "two, no lock": lambda: process_run(CLIFF, replace(two, update_mode="hogwild"), steps)[0],
+        "one, apart": lambda: process_run(apart, one, steps)[0],
+        "two, apart": lambda: process_run(apart, two, steps)[0],
+    })  # fmt: skip
+    return [
+        Line(part, "two unrelated runs / one", ratio(rates, "side by side", "one"), note="n = 5",
+             raw=rates),
+        Line(part, "two workers / one", ratio(rates, "two", "one"), note="n = 5"),
+        Line(part, "the same without a lock", ratio(rates, "two, no lock", "one, no lock"),
+             note="n = 5"),
+        Line(part, "the same in other rows", ratio(rates, "two, apart", "one, apart"),
+             note="n = 5; 60 × 60, episodes begin in 1,000 scattered cells"),
     ]  # fmt: skip
 
 
@@ -497,6 +521,7 @@ def lab() -> list[Line]:
 PARTS: dict[str, Callable[[], list[Line]]] = {
     "kernels": kernels,
     "processes": workers,
+    "sharing": sharing,
     "size": size,
     "seeds": seeds,
     "startup": startup,

@@ -39,8 +39,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STATIC = ROOT / "book" / "static"
 TWIN = ("random", "kernels", "tables", "training", "worker")
 RECORDED = STATIC / "live" / "recorded_run.json"
-# It computes nothing: it asks the processor's cache, which a page cannot.
-WITHOUT_A_TWIN = {"fetch_ahead"}
+# They compute nothing: they ask the processor's cache, which a page cannot.
+WITHOUT_A_TWIN = {"fetch_ahead", "fetch_neighbours"}
 
 # --- Read side by side ------------------------------------------------------------------------
 

@@ -203,7 +203,7 @@ class Staleness(Exercise):
 
 class PolicyLoss(SilentBug):
     """Libraries descend a loss. This one is meant to be minus the sum in Equation
-    {eq}`eq-policy-gradient`, for one step. The program learns. But in nine of ten runs it settles
+    {eq}`eq-policy-gradient`, for one step. The program learns. But it mostly settles
     on the nearer exit, though the other pays more.
 
     `policy` (A,) holds the probabilities π(·|s), `action` is the one taken; `advantage` and `beta`
