@@ -18,6 +18,8 @@ from a3c_tut.experiments import compare, final_return
 from a3c_tut.worlds import cliff_world
 
 #: What is changed, in words, and the setting: the paper's way or the seed's, where ours differs.
+#:
+#: :meta hide-value:
 DEVIATIONS: dict[str, dict[str, object]] = {
     "rollouts of 20 steps": {"rollout_length": 20},
     "the same, and every step looks 5 ahead": {"rollout_length": 20, "window": 5},

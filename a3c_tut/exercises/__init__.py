@@ -35,6 +35,8 @@ _PAGES = (
 )  # fmt: skip
 
 #: All exercises by name, in the order of the pages.
+#:
+#: :meta hide-value:
 EXERCISES: dict[str, type[Exercise]] = {
     value.name(): value
     for page in _PAGES
