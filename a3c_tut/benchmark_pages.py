@@ -44,24 +44,31 @@ def worker_table(record: Record) -> str:
     ----------
     record : mapping
         Of `make bench`: `record["raw"]["workers"]` has a row per combination, with `n`, `mode`,
-        `workers` and `rate` in millions of environment steps a second of all workers together.
+        `workers`, `rate` in millions of environment steps a second of all workers together, and
+        `looks_per_lock`: how often a lock was looked at in vain for each time it was taken; it is
+        None without a lock, and stands in brackets.
 
     Examples
     --------
-    >>> rows = [{"n": 5, "mode": "atomic", "workers": w, "rate": 0.5 * w} for w in (1, 2)]
+    >>> rows = [{"n": 5, "mode": "atomic", "workers": w, "rate": 0.5 * w, "looks_per_lock": 9 * w}
+    ...         for w in (1, 2)]
     >>> print(worker_table({"raw": {"workers": rows}}))
     | n | pushes | 1 | 2 |
     |--:|---|--:|--:|
-    | 5 | atomic | 0.5 | 1.0 |
+    | 5 | atomic | 0.5 (9) | 1.0 (18) |
     """
-    rates = {(r["n"], r["mode"], r["workers"]): r["rate"] for r in record["raw"]["workers"]}
-    lengths, modes, counts = (list(dict.fromkeys(key)) for key in zip(*rates, strict=True))
+    shown = {
+        (row["n"], row["mode"], row["workers"]): f"{row['rate']:.1f}"
+        + ("" if row["looks_per_lock"] is None else f" ({row['looks_per_lock']:,.0f})")
+        for row in record["raw"]["workers"]
+    }
+    lengths, modes, counts = (list(dict.fromkeys(key)) for key in zip(*shown, strict=True))
     lines = [
         f"| n | pushes | {' | '.join(map(str, counts))} |",
         f"|--:|---|{'--:|' * len(counts)}",
     ]
     for n, mode in product(lengths, modes):
-        row = " | ".join(f"{rates[n, mode, workers]:.1f}" for workers in counts)
+        row = " | ".join(shown[n, mode, workers] for workers in counts)
         lines.append(f"| {n} | {mode} | {row} |")
     return "\n".join(lines)
 

@@ -153,7 +153,7 @@ def rows(lines: Sequence[Line], last: Mapping[str, Any] | None) -> list[list[str
     return table
 
 
-HEADER = ["part", "what", "this run", "bar", "", "last record"]
+HEADER = ["part", "what", "this run", "bar", "so", "last record"]
 
 
 def print_table(lines: Sequence[Line], last: Mapping[str, Any] | None) -> None:
