@@ -19,9 +19,11 @@ def test_with_a_lock_nothing_is_lost_and_nothing_is_torn(trained):
 
 
 def test_without_a_lock_adding_in_place_loses_less_than_two_percent(trained):
-    race = measure_race(trained, num_updates=200_000)
-    assert 0 <= race.lost < 0.02 * race.additions, race
-    assert 0 <= race.torn < 0.02 * race.reads, race
+    """Of all additions of several races: how often two meet is up to the machine, and varies."""
+    races = [measure_race(trained, num_updates=100_000, seed=seed) for seed in range(7)]
+    assert all(race.lost >= 0 and race.torn >= 0 for race in races)
+    assert sum(race.lost for race in races) < 0.02 * sum(race.additions for race in races), races
+    assert sum(race.torn for race in races) < 0.02 * sum(race.reads for race in races), races
 
 
 def test_what_is_lost_can_be_counted(trained, monkeypatch):

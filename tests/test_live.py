@@ -750,7 +750,9 @@ def test_the_code_shown_gives_the_run_shown(visit):
     tab.get_by_label("Discount").press("ArrowLeft")
     tab.get_by_label("Pushes between").press("ArrowRight")
     tab.get_by_label("Environment steps").press("Home")
-    changed(tab, lambda: tab.get_by_label("Seed", exact=True).fill("12"))
+    tab.get_by_label("Seed", exact=True).fill("12")
+    # Answers to the moves before may still be on their way: this one names the seed.
+    tab.locator(".a3c-more code").filter(has_text="seed=12").wait_for()
     names = {}
     exec(tab.locator(".a3c-more code").inner_text(), names)
     ours = names["result"]
