@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import fsum
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -745,7 +746,8 @@ def added_noise(drifts: Sequence[Drift]) -> float:
     >>> added_noise([Drift(chance=3.0, age=0.0, staleness=0), Drift(1.0, 1.0, 2)])
     25.0
     """
-    return 100.0 * sum(d.age for d in drifts) / sum(d.chance for d in drifts)
+    # fsum: `sum` rounds otherwise from Python 3.12 on.
+    return 100.0 * fsum(d.age for d in drifts) / fsum(d.chance for d in drifts)
 
 
 def variety(visits: NDArray[np.int64]) -> float:
