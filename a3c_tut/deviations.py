@@ -13,7 +13,8 @@ import numpy as np
 
 from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
-from a3c_tut.evidence_applications import interval, ratio, steps_needed
+from a3c_tut.evidence import interval
+from a3c_tut.evidence_applications import ratio, steps_needed
 from a3c_tut.experiments import compare, final_return
 from a3c_tut.worlds import cliff_world
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import fsum
 from pathlib import Path
@@ -27,7 +26,7 @@ from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
 from a3c_tut.exact import expected_rollout_gradient, policy_values
-from a3c_tut.experiments import final_return, mean_interval, steps_to_return
+from a3c_tut.experiments import each_seed, final_return, mean_interval, steps_to_return
 from a3c_tut.gen_a3c_figures import (
     Walker,
     accumulate_gradients,
@@ -66,28 +65,6 @@ def interval(values: ArrayLike) -> Interval:
     '2.00 [2.00, 2.00]'
     """
     return Interval(*mean_interval(values))
-
-
-def each_seed(function: Callable[[int], Value], seeds: Sequence[int] = SEEDS) -> list[Value]:
-    """Call a function once per seed, on all cores; `run_seeds` for what is not one run.
-
-    Parameters
-    ----------
-    function : of one seed
-    seeds : sequence of int
-
-    Returns
-    -------
-    list
-        What the function returned, in the order of the seeds.
-
-    Examples
-    --------
-    >>> each_seed(lambda seed: seed + 1, [3, 4])
-    [4, 5]
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(function, seeds))
 
 
 # --- A crew that can be watched -----------------------------------------------------------------

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,8 +26,15 @@ from a3c_tut import tables
 from a3c_tut.claims import Interval
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
+from a3c_tut.evidence import interval
 from a3c_tut.exact import action_values, optimal_action_values, policy_values, state_occupancy
-from a3c_tut.experiments import final_return, mean_interval, moving_average, steps_to_return
+from a3c_tut.experiments import (
+    each_seed,
+    final_return,
+    mean_interval,
+    moving_average,
+    steps_to_return,
+)
 from a3c_tut.kernels import kernel
 from a3c_tut.monitoring import calibrated_high, norm_warnings
 from a3c_tut.results import TrainingResult
@@ -53,17 +59,6 @@ TOTAL_STEPS = 40_000
 
 
 # --- Statistics ---------------------------------------------------------------------------------
-
-
-def interval(values: ArrayLike) -> Interval:
-    """Return mean and 95 % bootstrap interval over seeds.
-
-    Examples
-    --------
-    >>> interval([2.0, 2.0]).text()
-    '2.00 [2.00, 2.00]'
-    """
-    return Interval(*mean_interval(values))
 
 
 def ratio(above: ArrayLike, below: ArrayLike) -> Interval:
@@ -106,28 +101,6 @@ def curve(function: Callable[[Any], Floats], values: Sequence[Any]) -> Floats:
     [[2.0, 2.0, 2.0], [4.0, 4.0, 4.0]]
     """
     return np.array([mean_interval(function(value)) for value in values])
-
-
-def each_seed(function: Callable[[Any], Value], seeds: Sequence[Any] = SEEDS) -> list[Value]:
-    """Call a function once per seed, on all cores.
-
-    Parameters
-    ----------
-    function : of one seed
-    seeds : sequence of int
-
-    Returns
-    -------
-    list
-        What the function returned, in the order of the seeds.
-
-    Examples
-    --------
-    >>> each_seed(lambda seed: seed + 1, [3, 4])
-    [4, 5]
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(function, seeds))
 
 
 def steps_needed(result: TrainingResult) -> float:
@@ -790,7 +763,7 @@ def watched_runs(step_size: float) -> tuple[Watched, ...]:
             run = error.result
         return watched(run, threshold)
 
-    return tuple(each_seed(one))
+    return tuple(each_seed(one, SEEDS))
 
 
 def watched_by_end() -> dict[str, list[Watched]]:
@@ -1198,7 +1171,7 @@ def readings() -> tuple[Reading, ...]:
     def one(seed: int) -> Reading:
         return read_policy(cliff_world(), train(cliff_world(), seed=seed).policy)
 
-    return tuple(each_seed(one))
+    return tuple(each_seed(one, SEEDS))
 
 
 def c16() -> dict[str, Interval]:

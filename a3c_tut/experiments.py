@@ -75,6 +75,28 @@ def run_seeds(
         return list(tqdm(runs, total=len(seeds), unit="run", disable=not progress))
 
 
+def each_seed(function: Callable[[int], Measure], seeds: Sequence[int]) -> list[Measure]:
+    """Call a function once per seed, on all cores; `run_seeds` for what is not one run.
+
+    Parameters
+    ----------
+    function : of one seed
+    seeds : sequence of int
+
+    Returns
+    -------
+    list
+        What the function returned, in the order of the seeds.
+
+    Examples
+    --------
+    >>> each_seed(lambda seed: seed + 1, [3, 4])
+    [4, 5]
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, seeds))
+
+
 def moving_average(values: ArrayLike, window: int) -> NDArray[np.float64]:
     """Return the means of all stretches of `window` neighbours.
 
