@@ -53,7 +53,7 @@ def worker_table(record: Record) -> str:
     >>> rows = [{"n": 5, "mode": "atomic", "workers": w, "rate": 0.5 * w, "looks_per_lock": 9 * w}
     ...         for w in (1, 2)]
     >>> print(worker_table({"raw": {"workers": rows}}))
-    | n | pushes | 1 | 2 |
+    | n | pushes | 1 worker | 2 workers |
     |--:|---|--:|--:|
     | 5 | atomic | 0.5 (9) | 1.0 (18) |
     """
@@ -63,8 +63,9 @@ def worker_table(record: Record) -> str:
         for row in record["raw"]["workers"]
     }
     lengths, modes, counts = (list(dict.fromkeys(key)) for key in zip(*shown, strict=True))
+    heads = [f"{workers} worker" if workers == 1 else f"{workers} workers" for workers in counts]
     lines = [
-        f"| n | pushes | {' | '.join(map(str, counts))} |",
+        f"| n | pushes | {' | '.join(heads)} |",
         f"|--:|---|{'--:|' * len(counts)}",
     ]
     for n, mode in product(lengths, modes):

@@ -33,6 +33,10 @@ _OUTCOME_COLORS = (BLUE, SKY, ORANGE, PURPLE, YELLOW, VERMILION, GREEN)
 _OUTCOME_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
 _CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 
+#: Inches. Narrow, so that 9-point letters can still be read where a telephone shrinks the picture.
+WIDTH = 5.6
+_SMALL = 9
+
 
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure, in inches, on white: it stays readable on a dark page.
@@ -89,7 +93,7 @@ def save_figure(figure: Figure, target: Any, kind: str) -> None:
             figure.savefig(target, format=kind, metadata=metadata)
             return
         with BytesIO() as buffer:
-            figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
+            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
             _with_palette(buffer).save(target, kind, optimize=True)
 
 
@@ -154,7 +158,7 @@ def plot_returns(
     >>> figure.axes[0].get_xlabel()
     'environment steps of all workers together'
     """
-    figure = new_figure(8.0, 4.6)
+    figure = new_figure(WIDTH, 4.2)
     draw_returns(figure.subplots(), result, window, references)
     return figure
 
@@ -177,7 +181,7 @@ def draw_returns(
     A line of marks for each of three workers, the mean, and two dashed lines:
 
     >>> from a3c_tut import cliff_world, train
-    >>> axes = new_figure(8.0, 4.6).subplots()
+    >>> axes = new_figure(WIDTH, 4.2).subplots()
     >>> draw_returns(axes, train(cliff_world(), total_steps=6_000), window=20)
     >>> len(axes.lines), axes.get_ylabel()
     (6, 'return of the episode (sum of its rewards)')
@@ -207,7 +211,7 @@ def draw_returns(
     axes.set_xlabel("environment steps of all workers together")
     axes.set_ylabel("return of the episode (sum of its rewards)")
     # Marks fade in the plot; in the legend they are there to be recognised.
-    legend = axes.legend(fontsize=8, loc="lower right", framealpha=0.95)
+    legend = axes.legend(fontsize=_SMALL, loc="lower right", framealpha=0.95)
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1.0)
@@ -232,7 +236,7 @@ def _scale_returns(axes: Axes, returns: np.ndarray[Any, Any]) -> None:
 def plot_policy(result: TrainingResult) -> Figure:
     """Draw Figure 2: the global policy's probabilities after training.
 
-    Left the heatmap, states × actions. Right, for worlds on a grid, the same numbers where they
+    Above the heatmap, states × actions. Below, for worlds on a grid, the same numbers where they
     belong: an arrow per action as long as the action is probable, and the greedy path.
 
     Parameters
@@ -250,13 +254,15 @@ def plot_policy(result: TrainingResult) -> Figure:
     3
     """
     if result.world.grid_shape is None or result.world.num_actions != 4:
-        figure = new_figure(4.0, 6.0)
+        figure = new_figure(WIDTH, 4.2)
         draw_heatmap(figure.subplots(), result)
         return figure
-    figure = new_figure(10.0, 4.8)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 3.2))
-    draw_heatmap(left, result)
-    draw_policy_map(right, result)
+    rows, columns = result.world.grid_shape
+    grid = min(WIDTH * rows / columns, WIDTH) + 0.8  # inches, with the words around it
+    figure = new_figure(WIDTH, 3.0 + grid)
+    above, below = figure.subplots(2, 1, height_ratios=(3.0, grid))
+    draw_heatmap(above, result)
+    draw_policy_map(below, result)
     return figure
 
 
@@ -281,17 +287,17 @@ def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
     world, policy = result.world, result.policy
     image = axes.imshow(policy, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0,
                         interpolation="nearest")  # fmt: skip
-    axes.set_xticks(range(world.num_actions), world.action_names, rotation=45)
+    axes.set_xticks(range(world.num_actions), world.action_names)
     axes.set_xlabel("action")
     axes.set_ylabel("state")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if world.grid_shape is not None:
         rows, columns = world.grid_shape
         axes.set_yticks([row * columns for row in range(rows)])
-        axes.set_ylabel(f"state, numbered along the rows ({columns} a row)")
+        axes.set_ylabel(f"state, {columns} a row")
         for row in range(1, rows):
             axes.axhline(row * columns - 0.5, color="white", linewidth=0.8)
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.1, pad=0.04)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
     bar.set_label("probability")
 
 
@@ -309,7 +315,7 @@ def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
     Row 0 is at the top, as in the world:
 
     >>> from a3c_tut import cliff_world, train
-    >>> axes = new_figure(8.0, 3.0).subplots()
+    >>> axes = new_figure(WIDTH, 2.4).subplots()
     >>> draw_policy_map(axes, train(cliff_world(), total_steps=2_000))
     >>> bottom, top = axes.get_ylim()
     >>> bool(bottom > top)
@@ -352,7 +358,8 @@ def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
             zorder=2,
             label=f"most probable actions from the start: {len(path) - 1} steps",
         )
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+                    fontsize=_SMALL)  # fmt: skip
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_aspect("equal")
@@ -401,8 +408,8 @@ def plot_outcomes(
     >>> [len(axes.containers) for axes in plot_outcomes(ended, {"optimum": -13.0}).axes]
     [3, 1]
     """
-    figure = new_figure(8.0, 1.5 + 0.36 * len(outcomes))
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.5, 1))
+    figure = new_figure(WIDTH, 1.8 + 0.36 * len(outcomes))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
     names, rows = list(outcomes), np.arange(len(outcomes))
     greedy = [np.array([run.greedy for run in outcomes[name]]) for name in names]
     done = np.zeros(len(names))
@@ -414,21 +421,21 @@ def plot_outcomes(
                   label=label)  # fmt: skip
         for row in rows[count > 0]:
             left.text(done[row] + count[row] / 2, row, str(count[row]), ha="center", va="center",
-                      fontsize=8, color=BLACK,
+                      fontsize=_SMALL, color=BLACK,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
         done += count
     left.set_yticks(rows, names)
     left.invert_yaxis()
-    left.set_xlabel("seeds whose most probable path returns …")
-    left.legend(ncols=len(kinds), fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0),
+    left.set_xlabel("seeds whose most\nprobable path returns …")
+    left.legend(ncols=2, fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0),
                 frameon=False, handlelength=1.6, columnspacing=1.2)  # fmt: skip
     means = np.array([mean_interval([run.final for run in outcomes[name]]) for name in names])
     spread = np.abs(means[:, 1:] - means[:, :1]).T
     right.errorbar(means[:, 0], rows, xerr=spread, fmt="o", color=BLACK, capsize=3, markersize=4)
     _draw_references(right, references, vertical=True)
-    right.set_xlabel("mean return while learning,\nlast 100 episodes")
+    right.set_xlabel("mean return of the\nlast 100 episodes")
     right.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
-    right.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    right.legend(fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return figure
 
 
@@ -467,7 +474,7 @@ def plot_curves(
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
     ['exact', 'measured']
     """
-    figure = new_figure(8.0, 4.2)
+    figure = new_figure(WIDTH, 3.8)
     axes = figure.subplots()
     places = np.array(x, dtype=float)
     zero = logarithmic and places.size > 0 and places[0] == 0.0
@@ -495,9 +502,72 @@ def plot_curves(
     axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}".replace("-", "−"))
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
-                ncols=min(4, len(axes.get_legend_handles_labels()[1])))  # fmt: skip
+    _legend_above(axes)
     return figure
+
+
+def plot_intervals(
+    rows: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    xlabel: str,
+    references: Mapping[str, float] | None = None,
+    logarithmic: bool = False,
+) -> Figure:
+    """Draw intervals side by side: a row per thing compared, in it a mark per series (Section 3).
+
+    For what has names instead of an order; where there is an order, `plot_curves` joins the dots.
+
+    Parameters
+    ----------
+    rows : mapping of a row's name to a mapping of a series' name to (3,)
+        Mean, lower and upper end of an interval, as `mean_interval` returns them.
+    xlabel : str
+        Words and units.
+    references : mapping of name to x, optional
+        Dashed lines.
+    logarithmic : bool
+        Whether x is drawn on a logarithmic scale, as ratios are best compared.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> figure = plot_intervals({"eight over one": {"grid": (0.8, 0.7, 0.9)}}, xlabel="ratio")
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['eight over one']
+    """
+    series = list(dict.fromkeys(name for row in rows.values() for name in row))
+    figure = new_figure(WIDTH, 1.3 + len(rows) * (0.25 + 0.2 * len(series)))
+    axes = figure.subplots()
+    for number, (name, (color, marker)) in enumerate(zip(series, _CURVES, strict=False)):
+        held = [(place, row[name]) for place, row in enumerate(rows.values()) if name in row]
+        y = np.array([place for place, _ in held]) + 0.2 * (number - (len(series) - 1) / 2)
+        table = np.asarray([interval for _, interval in held], dtype=float)
+        axes.errorbar(table[:, 0], y, xerr=np.abs(table[:, 1:] - table[:, :1]).T, fmt=marker,
+                      color=color, capsize=3, markersize=5, label=name)  # fmt: skip
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    if logarithmic:
+        from matplotlib.ticker import LogLocator, NullLocator
+
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
+    _draw_references(axes, references or {}, vertical=True)
+    axes.set_xlabel(xlabel)
+    _legend_above(axes)
+    return figure
+
+
+def _legend_above(axes: Axes) -> None:
+    """Put the legend above the axes, in as many columns as its longest name leaves room for."""
+    names = axes.get_legend_handles_labels()[1]
+    room = 66 // (max(map(len, names), default=0) + 7)
+    axes.legend(fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+                ncols=max(1, min(room, len(names))))  # fmt: skip
 
 
 def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool) -> None:
@@ -509,7 +579,7 @@ def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool
              label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
 
 
-def plot_schedule(result: TrainingResult, first: int | None = None, count: int = 120) -> Figure:
+def plot_schedule(result: TrainingResult, first: int | None = None, count: int = 80) -> Figure:
     """Draw a stretch of the schedule: a lane per worker, a mark per push (Section 2.2).
 
     Parameters
@@ -529,7 +599,7 @@ def plot_schedule(result: TrainingResult, first: int | None = None, count: int =
     >>> plot_schedule(train(cliff_world(), total_steps=2_000)).axes[0].get_ylabel()
     'worker'
     """
-    figure = new_figure(8.0, 0.7 + 0.45 * result.config.num_workers)
+    figure = new_figure(WIDTH, 0.7 + 0.45 * result.config.num_workers)
     axes = figure.subplots()
     if first is None:
         changes = np.cumsum(np.diff(result.schedule, prepend=result.schedule[:1]) != 0)
@@ -574,7 +644,7 @@ def plot_staleness(results: Mapping[str, TrainingResult], most: int = 12) -> Fig
     >>> float(figure.axes[0].patches[2].get_height()) > 0.9  # three in turn: always two others
     True
     """
-    figure = new_figure(8.0, 3.2)
+    figure = new_figure(WIDTH, 3.0)
     axes = figure.subplots()
     width = 0.8 / len(results)
     for number, (label, result) in enumerate(results.items()):

@@ -201,18 +201,22 @@ def listing_1(
     theta_local = [theta_global.copy() for _ in range(num_workers)]
 
     for _ in range(rounds):
+        # The lines break where the tutorial's do, and fit the page.
+        # fmt: off
         # [listing-1-begin]
         for worker in range(num_workers):
-            states, actions, rewards = collect_rollout(theta_local[worker], walkers[worker])
+            states, actions, rewards = collect_rollout(theta_local[worker],
+                walkers[worker])
             terminated = walkers[worker].terminated
-            advantages = compute_n_step_advantages(states, rewards, terminated, V_global, gamma)
-            grad_theta, grad_V = accumulate_gradients(
-                states, actions, advantages, theta_local[worker], beta[worker]
-            )
+            advantages = compute_n_step_advantages(states, rewards, terminated,
+                V_global, gamma)
+            grad_theta, grad_V = accumulate_gradients(states, actions,
+                advantages, theta_local[worker], beta[worker])
             theta_global += actor_lr * grad_theta
             V_global += critic_lr * grad_V
             theta_local[worker] = theta_global.copy()
         # [listing-1-end]
+        # fmt: on
     return theta_global, V_global
 
 

@@ -477,7 +477,8 @@ def collect_rollout(  # type: ignore[no-untyped-def]
         total_reward += reward
         length += 1
         rollout.states[length] = state
-        truncated = not terminated and episode_steps + length >= world.max_episode_steps
+        out_of_time = episode_steps + length >= world.max_episode_steps
+        truncated = out_of_time and not terminated
     return length, terminated, truncated, cursor, total_reward
 
 

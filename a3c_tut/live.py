@@ -25,7 +25,7 @@ import numpy as np
 
 from a3c_tut.config import A3CConfig
 from a3c_tut.experiments import final_return
-from a3c_tut.figures import BLACK, WORKER_COLORS, new_figure, plot_returns, reference_returns
+from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
 from a3c_tut.files import written_whole
 from a3c_tut.results import TrainingResult
 from a3c_tut.tables import world_arrays
@@ -304,7 +304,7 @@ class Fallback(NamedTuple):
     Examples
     --------
     >>> from a3c_tut.figures import new_figure
-    >>> instead = Fallback(new_figure(8.0, 4.6), "Returns rise.", "With JavaScript, it moves.")
+    >>> instead = Fallback(new_figure(4, 3), "Returns rise.", "With JavaScript, it moves.")
     >>> instead.alt
     'Returns rise.'
     """
@@ -360,7 +360,7 @@ def fallback(kind: str, world: str = "cliff", config: A3CConfig | None = None,
 
 
 def _lanes(result: TrainingResult) -> Any:
-    figure = new_figure(8.0, 0.9 + 0.5 * result.config.num_workers)
+    figure = new_figure(WIDTH, 0.9 + 0.5 * result.config.num_workers)
     axes = figure.subplots()
     newest = dict.fromkeys(range(result.config.num_workers), 0.0)
     for i, (worker, staleness) in enumerate(

@@ -56,7 +56,8 @@ RETURN_LOOP = """\
 BOOTSTRAP = "bootstrap = 0.0 if terminated else V[states[length]]"
 WINDOW_TAIL = "n_step_return = bootstrap if last == length else V[states[last]]"
 TRUNCATED = """\
-        truncated = not terminated and episode_steps + length >= world.max_episode_steps
+        out_of_time = episode_steps + length >= world.max_episode_steps
+        truncated = out_of_time and not terminated
 """
 ACTOR_TERM = "gradient.theta[row, b] -= p * advantage + entropy_coef * ("
 PREPARE = "        prepare(world, settings, me, index, scratch)\n"

@@ -99,6 +99,28 @@ def test_cells_are_short(path):
     assert max(seen) <= 20
 
 
+def typed_numbers(text):
+    """Numbers of sections and experiments that an author typed: the contents give them."""
+    return re.findall(r"\{doc\}`[^`<]*\d[^`<]*<|\bExperiment \d+", text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_number_of_a_section_is_typed(page):
+    """A chapter that comes in between would make it wrong, and no build would notice."""
+    source = ROOT / page.replace(".html", ".ipynb")
+    if source.exists():
+        text = "\n".join(c.source for c in read(source).cells if c.cell_type == "markdown")
+    else:
+        text = source.with_suffix(".md").read_text(encoding="utf-8")
+    assert typed_numbers(text) == []
+
+
+def test_typed_numbers_are_seen():
+    assert len(typed_numbers("{doc}`Section 2.1 <objective>` and {doc}`2.2 <updates>`")) == 2
+    assert typed_numbers("As Experiment 4 shows.") == ["Experiment 4"]
+    assert typed_numbers("{numref}`sec-objective`, {doc}`above <updates>`, Figure 1") == []
+
+
 def different_pixels(stored, fresh):
     """How two PNGs (base64) differ, or None. Other processors may round a shade differently."""
     if stored == fresh:
