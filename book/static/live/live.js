@@ -422,8 +422,9 @@
     const table = h("div", { class: "a3c-scroll", tabindex: 0, role: "region", "aria-label": "Table of the policy" });
     const numbers = h("details", { class: "a3c-more" }, h("summary", {}, "The policy as a table"), table);
     const code = h("code");
+    // The frame scrolls, not the `pre`: the theme takes every `pre` that is not yet filled out of the tab order.
     const python = h("details", { class: "a3c-more" }, h("summary", {}, "The same run in Python"),
-      h("pre", { tabindex: 0, "aria-label": "Python code" }, code));
+      h("div", { class: "a3c-scroll", tabindex: 0, role: "region", "aria-label": "Python code" }, h("pre", {}, code)));
     host.replaceChildren(
       form,
       h("div", { class: "a3c-actions" }, seeds_button, reset, progress),
