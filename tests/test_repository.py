@@ -185,6 +185,19 @@ def divide(over, under):
     assert unexplained(ast.parse(source).body[0]) == ["under", "Raises"]
 
 
+def test_every_module_stands_on_one_page_of_the_interface():
+    """All but the packages that only gather, and the exercises, which the chapters set."""
+    package = ROOT / "a3c_tut"
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in package.rglob("*.py")
+    ]
+    modules = {name for name in names if "exercises.pages" not in name}
+    modules -= {"a3c_tut.__init__", "a3c_tut.runners.__init__"}
+    modules = {name.removesuffix(".__init__") for name in modules}
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("api*.md"))
+    assert sorted(re.findall(r"^\.\. automodule:: (\S+)$", pages, re.M)) == sorted(modules)
+
+
 def test_every_planted_fault_has_its_place():
     """`mutations.py` replaces texts of the package: each has to be there, and once only."""
     for mutation in mutations.MUTATIONS:

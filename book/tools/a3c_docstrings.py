@@ -60,6 +60,10 @@ def to_rst(lines):
 def process(app, what, name, obj, options, lines):
     """Turn a docstring before napoleon reads it."""
     lines[:] = to_rst(lines)
+    if what in ("attribute", "data", "property"):
+        # An escaped line break, that is nothing: napoleon takes what stands before the first
+        # line's colon for the type.
+        lines.insert(0, "\\")
 
 
 def skip(app, what, name, obj, skipped, options):
