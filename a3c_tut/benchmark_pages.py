@@ -74,6 +74,17 @@ def worker_table(record: Record) -> str:
     return "\n".join(lines)
 
 
+def rounded(value: float) -> str:
+    """Return a speed with the two digits that a machine repeats.
+
+    Examples
+    --------
+    >>> rounded(9_446_550.0), rounded(5_854.0)
+    ('9,400,000', '5,900')
+    """
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
 def peer_table(record: Record) -> str:
     """Return what each library took to a mean return of −20, in Markdown.
 
@@ -87,12 +98,13 @@ def peer_table(record: Record) -> str:
     --------
     >>> run = {"steps": 3_000, "seconds": 0.5, "reached": True}
     >>> print(peer_table({"raw": {"rates": {"x": [4_000.0]}, "runs": {"x": [run, run]}}}))
-    | program | steps a second | steps to −20, 95 % | median | arrive | seconds |
+    | program | steps a second | mean steps to a return of −20 (95 %) | median | arrive | seconds |
     |---|--:|--:|--:|--:|--:|
-    | x | 4,000 | 3,000 [3,000, 3,000] | 3,000 | 2 of 2 | 0.5 |
+    | x | 4,000 | 3,000 (3,000 to 3,000) | 3,000 | 2 of 2 | 0.5 |
     """
     lines = [
-        "| program | steps a second | steps to −20, 95 % | median | arrive | seconds |",
+        "| program | steps a second | mean steps to a return of −20 (95 %) | median | arrive "
+        "| seconds |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, runs in record["raw"]["runs"].items():
@@ -100,9 +112,9 @@ def peer_table(record: Record) -> str:
         mean, low, high = mean_interval(steps)
         rates = record["raw"]["rates"].get(name)
         lines.append(
-            f"| {name} | {f'{np.median(rates):,.0f}' if rates else '–'} "
-            f"| {mean:,.0f} [{low:,.0f}, {high:,.0f}] | {np.median(steps):,.0f} "
+            f"| {name} | {rounded(float(np.median(rates))) if rates else '–'} "
+            f"| {mean:,.0f} ({low:,.0f} to {high:,.0f}) | {np.median(steps):,.0f} "
             f"| {sum(run['reached'] for run in runs)} of {len(runs)} "
-            f"| {np.mean([run['seconds'] for run in runs]):.2g} |"
+            f"| {np.mean([run['seconds'] for run in runs]):.1g} |"
         )
     return "\n".join(lines)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from a3c_tut.claims import Claim, Condition, Interval, Ledger
 
 
-def claim_link(ledger: Ledger, claim: Claim) -> str:
+def claim_link(ledger: Ledger, claim: Claim, words: str | None = None) -> str:
     """Return a Markdown link to where a claim is settled, to the very section if it has a label.
 
     A section is labelled `(claim-c10)=`, and so on.
@@ -16,11 +17,13 @@ def claim_link(ledger: Ledger, claim: Claim) -> str:
     ----------
     ledger : Ledger, which knows the book's folder
     claim : Claim, which knows its page
+    words : str, optional
+        What the link says. Default: the claim's id.
 
     Returns
     -------
     str
-        The claim's id alone where the page does not exist.
+        The words alone where the page does not exist.
 
     Examples
     --------
@@ -31,14 +34,15 @@ def claim_link(ledger: Ledger, claim: Claim) -> str:
     >>> claim_link(ledger, dataclasses.replace(ledger.claims["C10"], page="no_such_page"))
     'C10'
     """
+    words = words or claim.id
     label = f"claim-{claim.id.lower()}"
     for kind in (".ipynb", ".md"):
         source = ledger.folder / f"{claim.page}{kind}"
         if source.exists():
             if f"({label})=" in source.read_text(encoding="utf-8"):
-                return f"[{claim.id}](#{label})"
-            return f"[{claim.id}]({source.name})"
-    return claim.id
+                return f"[{words}](#{label})"
+            return f"[{words}]({source.name})"
+    return words
 
 
 def verdict_table(ledger: Ledger) -> str:
@@ -48,60 +52,68 @@ def verdict_table(ledger: Ledger) -> str:
     --------
     >>> rows = verdict_table(Ledger()).splitlines()
     >>> rows[0]
-    '| claim | the seed says | verdict |'
+    '| claim | the tutorial says (section) | verdict |'
     >>> len(rows) - 2 == len(Ledger().record())  # head and rule, then a row per claim
     True
     """
-    lines = ["| claim | the seed says | verdict |", "|---|---|---|"]
-    for claim in _settled(ledger):
-        says = f"{claim.says} ({claim.section})"
-        lines.append(f"| {claim_link(ledger, claim)} | {says} | **{claim.verdict_text()}** |")
+    lines = ["| claim | the tutorial says (section) | verdict |", "|---|---|---|"]
+    record = ledger.record()
+    for claim in ledger.claims.values():
+        if claim.id in record:
+            says = f"{claim.says} ({claim.section})"
+            lines.append(f"| {claim_link(ledger, claim)} | {says} | {_verdict(claim)} |")
     return "\n".join(lines)
 
 
-def claim_sheets(ledger: Ledger) -> str:
-    """Return a section per claim of a ledger that is on record, in Markdown.
+def claim_sheet(ledger: Ledger, claim_id: str) -> str:
+    """Return what there is to know about a claim that is on record, in Markdown.
 
-    Each says hypothesis, metric, protocol, thresholds, what was measured, and the verdict.
+    Hypothesis, metric, protocol, thresholds, what was measured, and the verdict.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    claim_id : str, such as "C01"
 
     Examples
     --------
-    >>> sheets = claim_sheets(Ledger())
-    >>> sheets.count("*Protocol.*") == sheets.count("*Verdict:*") == len(Ledger().record())
-    True
+    >>> claim_sheet(Ledger(), "C12").splitlines()[0]
+    'Section 3 of the tutorial; [where it is settled](#claim-c12).'
     """
-    return "\n\n".join(_sheet(ledger, claim) for claim in _settled(ledger))
-
-
-def _settled(ledger: Ledger) -> list[Claim]:
-    record = ledger.record()
-    return [claim for claim in ledger.claims.values() if claim.id in record]
-
-
-def _sheet(ledger: Ledger, claim: Claim) -> str:
-    entry: dict[str, Any] = ledger.record()[claim.id]["measured"]
-    rows = [
-        "| measured | has to be | effect, 95 % interval | holds |",
-        "|---|---|---|---|",
-    ]
+    claim = ledger.claims[claim_id]
+    entry: dict[str, Any] = ledger.record()[claim_id]["measured"]
+    rows = ["| measured | asked | effect, 95 % interval | holds |", "|---|---|---|---|"]
     for condition in claim.conditions:
         found = Interval(**entry[condition.name])
         holds = "yes" if condition.holds(found) else "no"
         rows.append(f"| {condition.name} | {_threshold(condition)} | {found.text()} | {holds} |")
     return "\n\n".join(
         [
-            f"**{claim.id}. {claim.says}** (Section {claim.section} of the seed; settled in "
-            f"{claim_link(ledger, claim)})",
-            f"*Hypothesis.* {claim.hypothesis}",
-            f"*Metric.* {claim.metric}",
-            f"*Protocol.* {claim.protocol}",
+            f"Section {claim.section} of the tutorial; "
+            f"{claim_link(ledger, claim, 'where it is settled')}.",
+            f"**Hypothesis.** {_marked(claim, claim.hypothesis)}",
+            f"**Metric.** {_marked(claim, claim.metric)}",
+            f"**Protocol.** {_marked(claim, claim.protocol)}",
             "\n".join(rows),
-            f"*Verdict:* **{claim.verdict_text()}**",
+            f"**Verdict:** {_verdict(claim)}.",
         ]
     )
 
 
+def _marked(claim: Claim, text: str) -> str:
+    """Set settings as code, and the measured rows' names apart where they begin a sentence."""
+    text = re.sub(r"\b[a-z]+(_[a-z]+)+\b", r"`\g<0>`", text)
+    for condition in claim.conditions:
+        text = re.sub(rf"(^|[.;:] ){re.escape(condition.name)}:", rf"\1*{condition.name}:*", text)
+    return text
+
+
+def _verdict(claim: Claim) -> str:
+    return f"**{claim.verdict}**{claim.verdict_text().removeprefix(claim.verdict)}"
+
+
 def _threshold(condition: Condition) -> str:
-    if condition.at_least is not None:
-        return f"at least {condition.at_least:g}"
-    return f"at most {condition.at_most:g}"
+    sign, value = "≥", condition.at_least
+    if value is None:
+        sign, value = "≤", condition.at_most
+    return f"{sign} {value:g}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""The claims ledger: what the seed says, how it is measured, and what came out (Section 6).
+"""The claims ledger: what the tutorial says, how it is measured, and what came out (Section 6).
 
 A claim is settled by rule, not by taste. Its protocol and its thresholds are written into the
 ledger (`book/claims.toml`) before anything is run. A measurement then passes each condition or
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -48,24 +49,49 @@ class Interval:
 
     Examples
     --------
-    >>> Interval(1.5, 1.2, 1.8).text(digits=1)
-    '1.5 [1.2, 1.8]'
+    >>> Interval(1.5, 1.2, 1.8).text()
+    '1.50 [1.20, 1.80]'
     """
 
     mean: float
     low: float
     high: float
 
-    def text(self, digits: int = 2) -> str:
+    def text(self, digits: int | None = None) -> str:
         """Return "mean [low, high]", with so many digits after the point.
+
+        Parameters
+        ----------
+        digits : int, optional
+            Negative ones round to tens, hundreds and so on. Default: two digits of the interval's
+            width, and one more where an end would look like 0 without being it.
+
+        Returns
+        -------
+        str
+            The mean alone where the interval is a point: what was computed, not measured.
 
         Examples
         --------
         >>> Interval(-1500.0, -1600.0, 0.5).text(digits=0)
         '−1,500 [−1,600, 0]'
+        >>> Interval(8974.4, 5230.9, 14870.1).text(), Interval(0.035, 0.004, 0.066).text()
+        ('9,000 [5,200, 14,900]', '0.035 [0.004, 0.066]')
+        >>> Interval(78.57, 78.57, 78.57).text()
+        '78.6'
         """
-        parts = (f"{x:,.{digits}f}".replace("-", "−") for x in (self.mean, self.low, self.high))
-        return "{} [{}, {}]".format(*parts)
+        ends = (self.mean, self.low, self.high)
+        digits = self._digits() if digits is None else digits
+        # 0.0 is added because what rounds to −0 is 0.
+        rounded = (round(x, digits) + 0.0 for x in ends)
+        mean, low, high = (f"{x:,.{max(digits, 0)}f}".replace("-", "−") for x in rounded)
+        return mean if self.low == self.high else f"{mean} [{low}, {high}]"
+
+    def _digits(self) -> int:
+        scale = self.high - self.low or abs(self.mean) / 10
+        digits = 1 - math.floor(math.log10(scale)) if scale else 0
+        hidden = any(x != 0 and round(x, digits) == 0 for x in (self.mean, self.low, self.high))
+        return digits + hidden
 
 
 @dataclass(frozen=True)
@@ -114,9 +140,9 @@ class Claim:
     Attributes
     ----------
     id, section, page : str
-        "C01" and so on; the section of the seed that says it; the page that settles it.
+        "C01" and so on; the section of the tutorial that says it; the page that settles it.
     says : str
-        What the seed says.
+        What the tutorial says.
     hypothesis, metric, protocol : str
         What that would mean for a measurement, what is measured, and how.
     conditions : tuple of Condition
@@ -236,13 +262,11 @@ class Ledger:
     ...
     a3c_tut.claims.ClaimError: C00: the data say 'not supported', the ledger says 'supported'
 
-    What is on record is complete, and makes a table:
+    What is on record is complete:
 
     >>> ledger.check_complete()
     >>> ledger.record()["C00"]["measured"]
     {'wet': {'mean': 2.0, 'low': 1.5, 'high': 2.5}}
-    >>> ledger.table().splitlines()[-1]
-    '| [C00](introduction.ipynb) | Water is wet. (1) | supported | wet: 2.00 [1.50, 2.50] |'
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None):
@@ -346,21 +370,6 @@ class Ledger:
         extra = sorted(set(record) - set(self.claims))
         if extra:
             raise ClaimError(f"on record but not in the ledger: {extra}")
-
-    def table(self) -> str:
-        """Return all claims, verdicts and intervals as a Markdown table with links."""
-        record = self.record()
-        lines = ["| claim | the seed says | verdict | measured, with 95 % interval |",
-                 "|---|---|---|---|"]  # fmt: skip
-        for claim in self.claims.values():
-            measured = record[claim.id]["measured"]
-            effects = "<br>".join(
-                f"{name}: {Interval(**value).text()}" for name, value in measured.items()
-            )
-            link = f"[{claim.id}]({claim.page}.ipynb)"
-            lines.append(f"| {link} | {claim.says} ({claim.section}) | {claim.verdict_text()} "
-                         f"| {effects} |")  # fmt: skip
-        return "\n".join(lines)
 
 
 def _claim(entry: dict[str, Any]) -> Claim:

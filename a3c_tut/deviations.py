@@ -18,12 +18,13 @@ from a3c_tut.evidence_applications import ratio, steps_needed
 from a3c_tut.experiments import compare, final_return
 from a3c_tut.worlds import cliff_world
 
-#: What is changed, in words, and the setting: the paper's way or the seed's, where ours differs.
+#: What is changed, in words, and the setting: the paper's way or the tutorial's, where ours is
+#: another.
 #:
 #: :meta hide-value:
 DEVIATIONS: dict[str, dict[str, object]] = {
     "rollouts of 20 steps": {"rollout_length": 20},
-    "the same, and every step looks 5 ahead": {"rollout_length": 20, "window": 5},
+    "rollouts of 20 steps, each step looking 5 ahead": {"rollout_length": 20, "window": 5},
     "advantages from the shared critic": {"critic": "global"},
     "plain SGD": {"optimizer": "sgd"},
     "RMSprop, statistics per worker": {"shared_statistics": False},
@@ -82,7 +83,7 @@ def measure_deviations(
     --------
     >>> effects = measure_deviations([0, 1], {"no clipping": {"max_grad_norm": None}}, 9_000)
     >>> list(effects), effects["ours"].steps.text()
-    (['ours', 'no clipping'], '1.00 [1.00, 1.00]')
+    (['ours', 'no clipping'], '1.00')
     """
     variants = {
         name: {"config": replace(A3CConfig(), **settings)}  # type: ignore[arg-type]
@@ -107,7 +108,7 @@ def deviation_table(effects: Mapping[str, Effect]) -> str:
     >>> print(deviation_table({"ours": Effect(Interval(1, 1, 1), Interval(-17, -18, -16))}))
     | changed | steps to −20, ours = 1 | return of the last 100 episodes |
     |---|---|---|
-    | ours | 1.00 [1.00, 1.00] | −17.00 [−18.00, −16.00] |
+    | ours | 1.00 | −17.0 [−18.0, −16.0] |
     """
     lines = [
         "| changed | steps to −20, ours = 1 | return of the last 100 episodes |",

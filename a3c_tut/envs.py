@@ -62,9 +62,6 @@ class TableEnv(gymnasium.Env[int, int]):
     ## Information
     `reset` and `step` return a dict with `"prob"`, the probability of the start or of the outcome.
 
-    ## Arguments
-    As below.
-
     ## Version history
     - v0: first version.
 

@@ -61,8 +61,8 @@ def interval(values: ArrayLike) -> Interval:
 
     Examples
     --------
-    >>> interval([2.0, 2.0]).text()
-    '2.00 [2.00, 2.00]'
+    >>> interval([2.0, 2.0])
+    Interval(mean=2.0, low=2.0, high=2.0)
     """
     return Interval(*mean_interval(values))
 
@@ -576,7 +576,7 @@ def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
     --------
     >>> one = Decorrelation(np.array([[0.4] * 12, [0.1] * 12]), np.array([0.06, 0.02]))
     >>> {name: found.text(1) for name, found in c01([one, one]).items()}
-    {'neighbours': '0.3 [0.3, 0.3]', 'long run': '3.0 [3.0, 3.0]'}
+    {'neighbours': '0.3', 'long run': '3.0'}
     """
     return {
         "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
@@ -842,6 +842,8 @@ def c04(real: NDArray[np.int64], seeds: Sequence[int] = SEEDS) -> dict[str, Inte
 
 
 #: The arms of C05: what `watch` is asked for.
+#:
+#: :meta hide-value:
 EXPLORERS: dict[str, dict[str, Any]] = {
     "one worker": {"config": A3CConfig(num_workers=1)},
     "three, synchronous": {"fresh": True},
@@ -865,7 +867,7 @@ def c05(tried: Mapping[str, Floats]) -> dict[str, Interval]:
     ...          "three, synchronous": np.array([100.0, 100.0]),
     ...          "three, in turn": np.array([110.0, 110.0])}
     >>> {name: found.text(1) for name, found in c05(tried).items()}
-    {'asynchronous': '1.1 [1.1, 1.1]', 'several': '2.0 [2.0, 2.0]'}
+    {'asynchronous': '1.1', 'several': '2.0'}
     """
     return {
         "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
@@ -881,6 +883,8 @@ _LONG, _FREE = {"rollout_length": 50}, {"max_grad_norm": None}
 _SGD, _OWN = {"optimizer": "sgd"}, {"shared_statistics": False}
 
 #: What the arms of C06 to C09 and C19 ask for: settings, then further arguments of `working`.
+#:
+#: :meta hide-value:
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "default": ({}, {}),
     "n = 1": ({"rollout_length": 1}, {}),

@@ -34,7 +34,7 @@ _OUTCOME_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
 _CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 
 #: Inches. Narrow, so that 9-point letters can still be read where a telephone shrinks the picture.
-WIDTH = 5.6
+WIDTH = 4.8
 _SMALL = 9
 
 
@@ -93,7 +93,7 @@ def save_figure(figure: Figure, target: Any, kind: str) -> None:
             figure.savefig(target, format=kind, metadata=metadata)
             return
         with BytesIO() as buffer:
-            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+            figure.savefig(buffer, format=kind, dpi=180, metadata=metadata)
             _with_palette(buffer).save(target, kind, optimize=True)
 
 
@@ -200,14 +200,10 @@ def draw_returns(
     if means.size:
         axes.plot(episodes["step"][window - 1 :], means, color=BLACK, linewidth=1.8,
                   label=f"mean of {window} episodes, all workers")  # fmt: skip
-    for (name, value), color, dash in zip(
-        references.items(), (BLUE, VERMILION, GREEN), ("--", ":", "-."), strict=False
-    ):
-        axes.axhline(value, color=color, linestyle=dash, linewidth=1.5,
-                     label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
+    _draw_references(axes, references, vertical=False)
     _scale_returns(axes, np.concatenate([episodes["total_return"], [*references.values()]]))
     axes.set_xlim(0, max(result.total_steps, 1))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    axes.xaxis.set_major_formatter(_number)
     axes.set_xlabel("environment steps of all workers together")
     axes.set_ylabel("return of the episode (sum of its rewards)")
     # Marks fade in the plot; in the legend they are there to be recognised.
@@ -229,7 +225,7 @@ def _scale_returns(axes: Axes, returns: np.ndarray[Any, Any]) -> None:
     ticks = [-m * 10.0**k for k in range(7) for m in (1, 2, 5)]
     axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low * 1.1 <= t <= high * 0.8]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:,.0f}".replace("-", "−"))
+    axes.yaxis.set_major_formatter(_number)
     axes.set_ylim(low * 1.15, high * 0.85)
 
 
@@ -416,10 +412,10 @@ def plot_outcomes(
     kinds = sorted({*np.concatenate(greedy).tolist(), *references.values()}, reverse=True)
     for kind, color, hatch in zip(kinds, _OUTCOME_COLORS, _OUTCOME_HATCHES, strict=False):
         count = np.array([(returns == kind).sum() for returns in greedy])
-        label = f"{kind:g}".replace("-", "−") if np.isfinite(kind) else "never arrives"
+        label = _number(kind) if np.isfinite(kind) else "never arrives"
         left.barh(rows, count, left=done, color=color, hatch=hatch, edgecolor="white",
                   label=label)  # fmt: skip
-        for row in rows[count > 0]:
+        for row in rows[count > 1]:  # of a single seed the bar is too short for its number
             left.text(done[row] + count[row] / 2, row, str(count[row]), ha="center", va="center",
                       fontsize=_SMALL, color=BLACK,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
@@ -434,7 +430,7 @@ def plot_outcomes(
     right.errorbar(means[:, 0], rows, xerr=spread, fmt="o", color=BLACK, capsize=3, markersize=4)
     _draw_references(right, references, vertical=True)
     right.set_xlabel("mean return of the\nlast 100 episodes")
-    right.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
+    right.xaxis.set_major_formatter(_number)
     right.legend(fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return figure
 
@@ -495,11 +491,11 @@ def plot_curves(
 
         axes.set_xscale("log")
         if marked:
-            axes.set_xticks(places, [f"{value:g}" for value in np.asarray(x, dtype=float)])
+            axes.set_xticks(places, [_number(value) for value in np.asarray(x, dtype=float)])
             axes.xaxis.set_minor_locator(NullLocator())
     else:
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}".replace("-", "−"))
+        axes.xaxis.set_major_formatter(_number)
+    axes.yaxis.set_major_formatter(_number)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     _legend_above(axes)
@@ -555,7 +551,7 @@ def plot_intervals(
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
+    axes.xaxis.set_major_formatter(_number)
     _draw_references(axes, references or {}, vertical=True)
     axes.set_xlabel(xlabel)
     _legend_above(axes)
@@ -565,7 +561,7 @@ def plot_intervals(
 def _legend_above(axes: Axes) -> None:
     """Put the legend above the axes, in as many columns as its longest name leaves room for."""
     names = axes.get_legend_handles_labels()[1]
-    room = 66 // (max(map(len, names), default=0) + 7)
+    room = 56 // (max(map(len, names), default=0) + 7)
     axes.legend(fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
                 ncols=max(1, min(room, len(names))))  # fmt: skip
 
@@ -576,7 +572,12 @@ def _draw_references(axes: Axes, references: Mapping[str, float], vertical: bool
         references.items(), (BLUE, VERMILION, GREEN), ("--", ":", "-."), strict=False
     ):
         draw(value, color=color, linestyle=dash, linewidth=1.5,
-             label=f"{name} ({value:g})".replace("-", "−"))  # fmt: skip
+             label=f"{name} ({_number(value)})")  # fmt: skip
+
+
+def _number(value: float, _position: float = 0) -> str:
+    """Write a number at an axis: with a comma in thousands, and a minus that is one."""
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}").replace("-", "−")
 
 
 def plot_schedule(result: TrainingResult, first: int | None = None, count: int = 80) -> Figure:

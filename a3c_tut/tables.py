@@ -61,6 +61,8 @@ UPDATE_DTYPE = np.dtype(
      ("entropy", "f8"), ("learning_rate", "f8")], align=True)  # fmt: skip
 
 #: Name, type and shape of the arrays of a `Log`.
+#:
+#: :meta hide-value:
 LOG_LAYOUT: dict[str, tuple[Any, tuple[int, ...]]] = {
     "episodes": (EPISODE_DTYPE, (LOG_ROWS,)),
     "updates": (UPDATE_DTYPE, (LOG_ROWS,)),

@@ -7,7 +7,7 @@ import pytest
 
 from a3c_tut import A3CConfig, DivergenceError, cliff_world, corridor_world, exact, train
 from a3c_tut import evidence_applications as evidence
-from a3c_tut.claim_pages import claim_link, claim_sheets, verdict_table
+from a3c_tut.claim_pages import claim_link, claim_sheet, verdict_table
 from a3c_tut.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Interval, Ledger
 from a3c_tut.evidence_applications import Watched
 from a3c_tut.experiments import row_policy
@@ -210,7 +210,7 @@ section = "1"
 page = "water"
 says = "Water is wet."
 hypothesis = "Wetness is above 1."
-metric = "wetness"
+metric = "wet: cups of rain_water. dry: none. A wet: no"
 protocol = "30 cups"
 when = "it is liquid"
 verdict = "supported only when"
@@ -228,10 +228,11 @@ def ledger(tmp_path):
 
 
 def test_a_sheet_says_what_holds(ledger):
-    sheet = claim_sheets(ledger)
-    assert "| wet | at least 1 | 2.00 [1.50, 2.50] | yes |" in sheet
-    assert "| dry | at most 2 | 3.00 [2.50, 3.50] | no |" in sheet
-    assert "supported only when it is liquid" in sheet
+    sheet = claim_sheet(ledger, "C00")
+    assert "| wet | ≥ 1 | 2.0 [1.5, 2.5] | yes |" in sheet
+    assert "| dry | ≤ 2 | 3.0 [2.5, 3.5] | no |" in sheet
+    assert "**supported only when** it is liquid" in sheet
+    assert "*wet:* cups of `rain_water`. *dry:* none. A wet: no" in sheet
 
 
 @pytest.mark.parametrize(

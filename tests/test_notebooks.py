@@ -4,7 +4,9 @@ nbval (`make test-outputs`) compares text; it skips pictures, so they are compar
 `make notebooks` stores fresh outputs.
 """
 
+import ast
 import base64
+import builtins
 import io
 import re
 from pathlib import Path
@@ -97,6 +99,51 @@ def test_cells_are_short(path):
     ]
     assert np.median(seen) <= 5
     assert max(seen) <= 20
+
+
+def unexplained_names(notebook):
+    """Names that visible cells use and no visible cell, up to there, has defined or imported."""
+    known, missing = set(dir(builtins)), []
+    for cell in code_cells(notebook):
+        if "remove-cell" in cell.metadata.get("tags", []):
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        known |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        known |= {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+        known |= {
+            node.name
+            for node in nodes
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler)
+        }
+        missing += [node.id for node in names if node.id not in known]
+    return missing
+
+
+@every_notebook
+def test_a_reader_can_follow_along(path):
+    """Whoever types what they see gets no NameError: nothing that is shown needs what is hidden."""
+    assert unexplained_names(read(path)) == []
+
+
+def test_names_from_hidden_cells_are_seen():
+    new = nbformat.v4.new_code_cell
+    hidden = new("secret, shown = 1, 2", metadata={"tags": ["remove-cell"]})
+    cells = [new("import numpy as np"), hidden, new("shown = np.ones(secret)\nprint(shown)")]
+    assert unexplained_names(nbformat.v4.new_notebook(cells=cells)) == ["secret"]
+
+
+def test_every_claim_has_its_heading():
+    """On the claims page, where headings and sheets are cells of their own."""
+    from a3c_tut.claims import Ledger
+
+    cells = read(ROOT / "book" / "claims.ipynb").cells
+    found = [cell.source for cell in cells if cell.source.startswith("### C")]
+    claims = Ledger(ROOT / "book").claims.values()
+    assert found == [f"### {claim.id}: {claim.says}" for claim in claims]
+    sheets = [cell.source for cell in cells if "claim_sheet(ledger, " in cell.source]
+    assert sheets == [f'Markdown(claim_sheet(ledger, "{claim.id}"))' for claim in claims]
 
 
 def typed_numbers(text):

@@ -100,6 +100,16 @@ def test_link_checker_sees_what_is_broken(tmp_path):
     assert len(check_links.broken_links(tmp_path)) == 4
 
 
+@every_chapter
+def test_numbers_keep_their_signs(site, page):
+    """No line may end between 95 and %, or between n and = 5."""
+    prose = BeautifulSoup(str(article(site, page)), "html.parser")
+    for other in prose.select("pre, code, .math, script, style, .a3c-live"):
+        other.decompose()
+    parted = re.compile(r".{0,20}(?:\d %|\b[nβγε] [=≈] ?[−\d]).{0,20}", re.S)
+    assert parted.findall(prose.get_text()) == []
+
+
 def test_equations_are_numbered_through_the_book(site):
     found = [tag.get_text() for p in PAGES for tag in article(site, p).select(".eqno")]
     found = [re.search(r"\(\d+\)", text).group() for text in found]

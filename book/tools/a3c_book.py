@@ -5,6 +5,9 @@ Experiments
     name starts with ``exp-`` (a cell's ``mystnb.figure.name``, a ``{glue:figure}``, a
     ``{figure}``) is numbered and captioned "Experiment N" instead, and ``{numref}`` says so.
 
+Numbers
+    "95 %" and "n = 5" are never parted at the end of a line.
+
 Repository
     Buttons that need the repository's address appear when ``repository.url`` is set.
 
@@ -12,11 +15,13 @@ Size
     sphinx-mathjax-offline copies 24 MB into the site, of which pages can reach a fifth.
 """
 
+import re
 import shutil
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 EXPERIMENT_PREFIX = "exp-"
 
@@ -51,6 +56,30 @@ def visit_experiment(translator, node):
 def depart_experiment(translator, node):
     """Render as a figure."""
     translator.depart_figure(node)
+
+
+# The spaces of "95 %" and of "n = 5"; the number may stand in a node of its own.
+PARTED = re.compile(
+    r"(?:(?<=\d)|^) (?=%)|(?<=\b[nNTαβγε]) (?=[=≈] )|(?<=\b[nNTαβγε] [=≈]) (?=[−\d]|$)"
+)
+AS_WRITTEN = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+
+
+def keep_together(text):
+    """Return a text with those spaces made unbreakable."""
+    return PARTED.sub("\N{NO-BREAK SPACE}", text)
+
+
+class KeepTogether(SphinxPostTransform):
+    """Do so in all that is prose."""
+
+    default_priority = 900  # after numbers have been pasted in
+
+    def run(self, **kwargs):
+        """Look at every text but code and formulas."""
+        for text in list(self.document.findall(nodes.Text)):
+            if not isinstance(text.parent, AS_WRITTEN) and (kept := keep_together(text)) != text:
+                text.parent.replace(text, nodes.Text(kept))
 
 
 def set_theme_options(app, config):
@@ -90,6 +119,7 @@ def setup(app):
         experiment, "experiment", html=figure_visitors, latex=figure_visitors, text=figure_visitors
     )
     app.add_transform(RetypeExperiments)
+    app.add_post_transform(KeepTogether)
     app.connect("config-inited", set_theme_options)
     app.connect("build-finished", trim_mathjax, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -61,7 +61,7 @@ class SeveralFromOne(Exercise):
 
 
 class EffectiveNumber(Exercise):
-    """T numbers have variance 1 each, and those at distance d have correlation $\\rho_d$. Were they
+    """T numbers have variance 1 each; those at distance d have the correlation $\\rho_d.$ Were they
     independent, their mean would have variance 1/T. As it is, it has the variance of the mean of
     some *other* number of independent ones: the effective number. Compute it.
 
@@ -173,7 +173,7 @@ class WorkerSeeds(SilentBug):
     )
     caption = (
         "What the fault does to learning: the cliff-world with sixteen workers and the default "
-        "settings otherwise, eight seeds; mean return of the last 50 episodes."
+        "settings otherwise, eight seeds; mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
         "Return against steps. The right program is above −30 from the beginning of the curve; "

@@ -61,8 +61,8 @@ class CorridorValues(Exercise):
 
 
 class Advantages(Exercise):
-    """The kernel above computes all advantages of a rollout in one pass backwards. Write that pass.
-    Every step looks ahead to the end of the rollout.
+    """The kernel above computes all advantages of a rollout in one pass backwards. Write that pass
+    without looking. Every step looks ahead to the end of the rollout.
 
     `rewards` (T,) and `values` (T + 1,), the critic's guesses for $s_0$ to $s_T$; `terminated` says
     whether $s_T$ is terminal. Return the advantages (T,).
@@ -219,8 +219,8 @@ class RolloutReturns(SilentBug):
     found_in = "NVlabs/GA3C#31: the reward of an episode's last step never reaches the learner"
     caption = (
         "What the fault does to learning: a corridor of six cells that pays 1 at its end, with "
-        "`reward_scale=1` and otherwise the default settings, ten seeds; mean return of the last "
-        "50 episodes."
+        "rewards as they are (`reward_scale=1`) and otherwise the default settings, ten seeds; "
+        "mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
         "Return against steps. The right program climbs to 1 within 1,500 steps; the faulty one "

@@ -12,10 +12,11 @@ from a3c_tut.worlds import cliff_world
 
 class MovingMean(Exercise):
     """Compute the line of {numref}`fig-returns`. The episodes are listed worker by worker: `steps`
-    (E,) says at which step of all workers together each one ended, `returns` (E,) what it returned.
+    (E,) holds the step of all workers together at which each one ended, `returns` (E,) what it
+    returned.
 
-    Return (E,) means in the order of time. Each is the mean of the last `window` episodes of all
-    workers that have ended by then, or of all of them while there are fewer.
+    Return (E,), the means in the order of time. Each is the mean of the last `window` episodes of
+    all workers that have ended by then, or of all of them while there are fewer.
     """
 
     page = "result"

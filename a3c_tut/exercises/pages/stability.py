@@ -144,7 +144,7 @@ class RmspropStep(SilentBug):
     )
     caption = (
         "What the fault does to learning: the cliff-world with the default settings, eight seeds; "
-        "mean entropy of the policy in the states visited so far."
+        "mean entropy of the policy in the states visited so far, with 95 % intervals."
     )
     alt = (
         "Entropy against steps. Both fall from 1.3; at 3,000 steps the faulty program is at 0.6, "

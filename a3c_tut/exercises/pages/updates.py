@@ -73,9 +73,9 @@ class PolicyGradient(Exercise):
 
 
 class CriticGradient(Exercise):
-    """Write `grad_V`: minus the gradient of Equation {eq}`eq-value-gradient`, which Listing 1
-    *adds* to the table. Every step of the rollout looks ahead to its end, and the target is held
-    fixed.
+    """Write `grad_V`: minus the gradient of Equation {eq}`eq-value-gradient`, which
+    {numref}`lst-loop` *adds* to the table. Every step of the rollout looks ahead to its end, and
+    the target is held fixed.
 
     `states` (T + 1,) are $s_0$ to $s_T$, some of them more than once; `rewards` (T,); `V` (S,) is
     the whole table; `terminated` says whether $s_T$ is terminal. Return (S,).
@@ -218,7 +218,7 @@ class PolicyLoss(SilentBug):
     caption = (
         "What the fault does to learning: a corridor with two exits, three steps to the one that "
         "pays 0.4 and nine to the one that pays 1; β = 0.1, `reward_scale=1` and otherwise the "
-        "default settings, ten seeds; mean return of the last 50 episodes."
+        "default settings, ten seeds; mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
         "Return against steps. Both begin near 0.4; the right program climbs to 0.95, the faulty "

@@ -41,7 +41,7 @@
     return { first, pushes };
   }
 
-  /** Everybody needs 1 unit of time for a rollout, the slow worker more: who is ready pushes. */
+  /** Everybody needs 1 unit of time for a rollout, the slow worker more: whoever is ready pushes. */
   function timed_schedule(num_workers, slow, slowness, count) {
     const needs = Array.from({ length: num_workers }, (_, w) => (w === slow ? slowness : 1));
     const ready = needs.slice();
@@ -89,7 +89,7 @@
     };
 
     const source = menu("Order of the pushes", [
-      ["ready", "who is ready pushes"], ["random", "random"],
+      ["ready", "whoever is ready pushes"], ["random", "random"],
       ...(recorded ? [["recorded", `recorded from ${recorded.config.num_workers} processes`]] : []),
       ["own", "my own list"],
     ], () => {
@@ -223,6 +223,7 @@
     const lanes = h("div", { class: "a3c-lanes" });
     const names = h("div", { class: "a3c-lane-names", "aria-hidden": "true" });
     const sheet = h("div", { class: "a3c-sheet" }, lanes, strip);
+    const drift_keys = h("ul", { class: "a3c-legend" });
     const drift_plot = h("div", { class: "a3c-plot" }), apart_plot = h("div", { class: "a3c-plot" });
     const table = h("div", { class: "a3c-scroll", tabindex: 0, role: "region", "aria-label": "Table of the pushes" });
     const numbers = h("details", { class: "a3c-more" }, h("summary", {}, "The pushes as a table"), table);
@@ -241,7 +242,7 @@
         h("p", { class: "a3c-note" }, "Choose a push in the row of numbers, then move it with these buttons, with ",
           "Shift and an arrow key, or by dragging it."), verdict),
       h("figure", { class: "a3c-figure" },
-        h("figcaption", {}, "How far each worker’s copy is from the shared parameters"), drift_plot),
+        h("figcaption", {}, "How far each worker’s copy is from the shared parameters"), drift_keys, drift_plot),
       h("figure", { class: "a3c-figure" },
         h("figcaption", {}, "How far the shared parameters are from where the original order had them after as many pushes"),
         apart_plot),
@@ -422,20 +423,22 @@
         ...now.pushes.flatMap((push, i) => [[before.length + i + 1, push.pushed[w]], [before.length + i + 1, push.after[w]]]),
       ]);
       const last = now.pushes[now.pushes.length - 1];
+      drift_keys.replaceChildren(...lines.map((_, w) => h("li", {},
+        s("svg", { width: 12, height: 12, viewBox: "0 0 12 12", "aria-hidden": "true" },
+          s("path", { class: `a3c-key a3c-worker-${w % 6}`, d: a3c.mark(w, 6, 6) })), `worker ${w}`)));
       const { svg, X, Y, inner } = a3c.plot({
         width, height: 220, x: x_axis(width), y: y_axis(lines.flat().map(([, v]) => v), "distance"),
-        margin: [10, 78, 42, 56],
+        margin: [10, 14, 42, 56],
         label: "Plot of the distance of each worker’s copy from the shared parameters. At the end: " +
           last.after.map((v, w) => `worker ${w} ${short(v)}`).join(", ") + ".",
       });
       const here = before.length + Math.ceil(moment / 3);
       lines.forEach((points, w) => {
-        const place = ([i, v]) => [X(i), Y(v)];
+        const place = ([i, v]) => [X(i), Y(v)], past = points.slice(0, points_until(moment)).map(place);
         svg.append(
           s("path", { class: `a3c-line a3c-worker-${w % 6} a3c-future`, d: a3c.path(points.map(place)) }),
-          s("path", { class: `a3c-line a3c-worker-${w % 6}`, d: a3c.path(points.slice(0, points_until(moment)).map(place)) }),
-          s("path", { class: `a3c-key a3c-worker-${w % 6}`, d: a3c.mark(w, inner.left + inner.width + 10, inner.top + 8 + 18 * w) }),
-          s("text", { class: "a3c-tick", x: inner.left + inner.width + 17, y: inner.top + 12 + 18 * w }, `worker ${w}`),
+          s("path", { class: `a3c-line a3c-worker-${w % 6}`, d: a3c.path(past) }),
+          s("path", { class: `a3c-key a3c-worker-${w % 6}`, d: a3c.mark(w, ...past[past.length - 1]) }),
         );
       });
       svg.append(s("line", { class: "a3c-moment", x1: X(here), x2: X(here), y1: inner.top, y2: inner.top + inner.height }));
@@ -452,7 +455,7 @@
       const apart = [[before.length, 0], ...apart_by().map((v, i) => [before.length + i + 1, v])];
       const { svg, X, Y } = a3c.plot({
         width, height: 180, x: x_axis(width), y: y_axis(apart.map(([, v]) => v), "distance"),
-        margin: [10, 78, 42, 56],
+        margin: [10, 14, 42, 56],
         label: `Plot of the distance between this order’s shared parameters and the original order’s. At the end: ${short(apart[apart.length - 1][1])}.`,
       });
       svg.append(s("path", { class: "a3c-line a3c-apart", d: a3c.path(apart.map(([i, v]) => [X(i), Y(v)])) }));
