@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -420,9 +421,9 @@ def plot_outcomes(
                       fontsize=_SMALL, color=BLACK,
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
         done += count
-    left.set_yticks(rows, names)
+    left.set_yticks(rows, [fill(name, 14) for name in names])
     left.invert_yaxis()
-    left.set_xlabel("seeds whose most\nprobable path returns …")
+    left.set_xlabel("seeds whose most\nprobable path returns")
     left.legend(ncols=2, fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0),
                 frameon=False, handlelength=1.6, columnspacing=1.2)  # fmt: skip
     means = np.array([mean_interval([run.final for run in outcomes[name]]) for name in names])
@@ -491,7 +492,10 @@ def plot_curves(
 
         axes.set_xscale("log")
         if marked:
-            axes.set_xticks(places, [_number(value) for value in np.asarray(x, dtype=float)])
+            labels = [_number(value) for value in np.asarray(x, dtype=float)]
+            if sum(map(len, labels)) > 34:  # they would touch each other
+                labels[-2::-2] = [""] * len(labels[-2::-2])
+            axes.set_xticks(places, labels)
             axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_formatter(_number)
@@ -620,6 +624,8 @@ def plot_schedule(result: TrainingResult, first: int | None = None, count: int =
         )
     axes.set_yticks(range(result.config.num_workers))
     axes.set_ylim(result.config.num_workers - 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter(_number)
     axes.set_xlabel("push, in the order in which they came")
     axes.set_ylabel("worker")
     return figure
