@@ -86,7 +86,8 @@ def claim_sheet(ledger: Ledger, claim_id: str) -> str:
     for condition in claim.conditions:
         found = Interval(**entry[condition.name])
         holds = "yes" if condition.holds(found) else "no"
-        rows.append(f"| {condition.name} | {_threshold(condition)} | {found.text()} | {holds} |")
+        effect = found.text().replace(", ", ",\N{NO-BREAK SPACE}")  # its brackets stay together
+        rows.append(f"| {condition.name} | {_threshold(condition)} | {effect} | {holds} |")
     return "\n\n".join(
         [
             f"Section {claim.section} of the tutorial; "
@@ -116,4 +117,4 @@ def _threshold(condition: Condition) -> str:
     sign, value = "≥", condition.at_least
     if value is None:
         sign, value = "≤", condition.at_most
-    return f"{sign} {value:g}".replace("-", "−")
+    return f"{sign}\N{NO-BREAK SPACE}{value:g}".replace("-", "−")
