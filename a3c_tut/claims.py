@@ -69,7 +69,8 @@ class Interval:
         Returns
         -------
         str
-            The mean alone where the interval is a point: what was computed, not measured.
+            The mean alone where the interval is a point: what was computed, or came out the same
+            in every run.
 
         Examples
         --------

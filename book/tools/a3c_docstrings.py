@@ -1,4 +1,4 @@
-"""Lets the API page show docstrings as they are written, as a small Sphinx extension.
+"""Lets the API pages show docstrings as they are written, as a small Sphinx extension.
 
 The docstrings follow NumPy's sections, but their text is Markdown, as Gymnasium's is: `code` in
 single backticks, tables with bars, `##` headings. Sphinx expects reStructuredText; here the one is
