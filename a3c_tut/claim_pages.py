@@ -82,12 +82,12 @@ def claim_sheet(ledger: Ledger, claim_id: str) -> str:
     """
     claim = ledger.claims[claim_id]
     entry: dict[str, Any] = ledger.record()[claim_id]["measured"]
-    rows = ["| measured | asked | effect, 95 % interval | holds |", "|---|---|---|---|"]
+    rows = ["| asked | effect, 95 % interval | holds |", "|---|---|---|"]
     for condition in claim.conditions:
         found = Interval(**entry[condition.name])
         holds = "yes" if condition.holds(found) else "no"
         effect = found.text().replace(", ", ",\N{NO-BREAK SPACE}")  # its brackets stay together
-        rows.append(f"| {condition.name} | {_threshold(condition)} | {effect} | {holds} |")
+        rows.append(f"| {condition.name} {_threshold(condition)} | {effect} | {holds} |")
     return "\n\n".join(
         [
             f"Section {claim.section} of the tutorial; "

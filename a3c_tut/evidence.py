@@ -537,7 +537,8 @@ class Decorrelation(NamedTuple):
     Examples
     --------
     >>> one = Decorrelation(np.array([[0.4] * 12, [0.1] * 12]), np.array([0.06, 0.02]))
-    >>> float(one.predictable[0, 0] - one.predictable[1, 0]) > 0  # three workers: less predictable
+    >>> # three workers: less predictable
+    >>> float(one.predictable[0, 0] - one.predictable[1, 0]) > 0
     True
     """
 

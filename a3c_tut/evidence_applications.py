@@ -628,7 +628,8 @@ def annealed_returns(kind: str, step_size: float, slow: bool = False) -> Floats:
     Examples
     --------
     >>> returns = annealed_returns("global", 0.1)
-    >>> returns.shape, bool(-20.0 < returns.mean() < -13.0)  # −13 is the optimum
+    >>> # −13 is the optimum
+    >>> returns.shape, bool(-20.0 < returns.mean() < -13.0)
     ((60,), True)
     """
     config = A3CConfig(actor_lr=step_size, critic_lr=step_size, lr_anneal=ANNEALING[kind])  # type: ignore[arg-type]
@@ -1081,7 +1082,8 @@ class Reading(NamedTuple):
 
     Examples
     --------
-    >>> reading = read_policy(cliff_world(), np.eye(4)[np.full(48, 3)])  # always to the left
+    >>> # always to the left
+    >>> reading = read_policy(cliff_world(), np.eye(4)[np.full(48, 3)])
     >>> reading.optimal < 0.5
     True
     """
@@ -1259,7 +1261,8 @@ def entropy_steps(beta: float) -> Floats:
 
     Examples
     --------
-    >>> bool(entropy_steps(0.3).mean() > entropy_steps(0.01).mean())  # too much noise in acting
+    >>> # too much noise in acting
+    >>> bool(entropy_steps(0.3).mean() > entropy_steps(0.01).mean())
     True
     """
     return measured(steps_needed, cliff_world(), A3CConfig(entropy_coef=beta))

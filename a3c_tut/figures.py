@@ -247,7 +247,8 @@ def plot_policy(result: TrainingResult) -> Figure:
     Examples
     --------
     >>> from a3c_tut import cliff_world, train
-    >>> len(plot_policy(train(cliff_world(), total_steps=2_000)).axes)  # and a colour bar
+    >>> # and a colour bar
+    >>> len(plot_policy(train(cliff_world(), total_steps=2_000)).axes)
     3
     """
     if result.world.grid_shape is None or result.world.num_actions != 4:
@@ -648,7 +649,8 @@ def plot_staleness(results: Mapping[str, TrainingResult], most: int = 12) -> Fig
     --------
     >>> from a3c_tut import cliff_world, train
     >>> figure = plot_staleness({"round robin": train(cliff_world(), total_steps=900)})
-    >>> float(figure.axes[0].patches[2].get_height()) > 0.9  # three in turn: always two others
+    >>> # three in turn: always two others
+    >>> float(figure.axes[0].patches[2].get_height()) > 0.9
     True
     """
     figure = new_figure(WIDTH, 3.0)

@@ -156,7 +156,8 @@ def disarm(journal):  # type: ignore[no-untyped-def]
     --------
     >>> from a3c_tut import cliff_world
     >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
-    >>> block.journal(0).armed[:] = 1  # what `arm` does, here for a push of no rows
+    >>> # what `arm` does, here for a push of no rows
+    >>> block.journal(0).armed[:] = 1
     >>> disarm(block.journal(0))
     >>> undo(block.journal(0), block.shared(), block.statistics())
     False

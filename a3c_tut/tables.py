@@ -108,7 +108,8 @@ class Shared(NamedTuple):
     Examples
     --------
     >>> shared = make_shared(np.zeros((48, 4)), np.zeros(48))
-    >>> shared.counters.tolist(), shared.touched.shape  # 64: the next power of two
+    >>> # 64: the next power of two
+    >>> shared.counters.tolist(), shared.touched.shape
     ([0, 0, 0], (64,))
     """
 
@@ -721,7 +722,8 @@ def walk_on(shared, me, index, scratch, log):  # type: ignore[no-untyped-def]
     >>> walk_on(shared, me, 0, scratch, log)
     >>> me.counters[0, STATE].item() == scratch.rollout.states[5].item()
     True
-    >>> float(me.episode_return[0])  # so far: four steps of −1 and a fall of −100
+    >>> # so far: four steps of −1 and a fall of −100
+    >>> float(me.episode_return[0])
     -104.0
     """
     counters, turn = me.counters[index], scratch.turn

@@ -343,7 +343,8 @@ def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     >>> world = cliff_world()
     >>> int(world.start.argmax()), world.num_states, world.max_episode_steps
     (36, 48, 200)
-    >>> int(world.next_state[36, 1, 0]), float(world.reward[36, 1, 0])  # right: into the cliff
+    >>> # right: into the cliff
+    >>> int(world.next_state[36, 1, 0]), float(world.reward[36, 1, 0])
     (36, -100.0)
     """
     _check_size("rows of cliff_world", rows, 2)
@@ -394,7 +395,8 @@ def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
     Examples
     --------
     >>> world = sparse_grid_world(3, 3)
-    >>> float(world.reward.sum()), int(world.terminated.sum())  # two ways in, and the goal's own
+    >>> # two ways in, and the goal's own
+    >>> float(world.reward.sum()), int(world.terminated.sum())
     (2.0, 6)
     """
     _check_size("rows of sparse_grid_world", rows, 2)

@@ -229,8 +229,8 @@ def ledger(tmp_path):
 
 def test_a_sheet_says_what_holds(ledger):
     sheet = claim_sheet(ledger, "C00")
-    assert "| wet | ≥ 1 | 2.0 [1.5, 2.5] | yes |" in sheet.replace("\N{NO-BREAK SPACE}", " ")
-    assert "| dry | ≤\N{NO-BREAK SPACE}2 | 3.0 [2.5,\N{NO-BREAK SPACE}3.5] | no |" in sheet
+    assert "| wet ≥ 1 | 2.0 [1.5, 2.5] | yes |" in sheet.replace("\N{NO-BREAK SPACE}", " ")
+    assert "| dry ≤\N{NO-BREAK SPACE}2 | 3.0 [2.5,\N{NO-BREAK SPACE}3.5] | no |" in sheet
     assert "**supported only when** it is liquid" in sheet
     assert "*wet:* cups of `rain_water`. *dry:* none. A wet: no" in sheet
 

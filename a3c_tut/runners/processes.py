@@ -53,7 +53,8 @@ class Team(Protocol):
     >>> zeros = np.zeros((48, 4))
     >>> team: Team = TableTeam(cliff_world(), A3CConfig(), 100, 100, 0, zeros, zeros[:, 0])
     >>> team.go(); team.pause(True); team.pause(False); team.drain(); team.stop()
-    >>> team.steps, team.num_updates, team.bury(0, None)  # worker 0 died, not in a push
+    >>> # worker 0 died, not in a push
+    >>> team.steps, team.num_updates, team.bury(0, None)
     (0, 0, False)
     >>> team.close()
     """
