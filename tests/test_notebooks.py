@@ -146,7 +146,7 @@ def test_every_claim_has_its_heading():
     assert sheets == [f'Markdown(claim_sheet(ledger, "{claim.id}"))' for claim in claims]
 
 
-def typed_numbers(text):
+def typed_section_numbers(text):
     """Numbers of sections and experiments that an author typed: the contents give them."""
     return re.findall(r"\{doc\}`[^`<]*\d[^`<]*<|\bExperiment \d+", text)
 
@@ -159,13 +159,15 @@ def test_no_number_of_a_section_is_typed(page):
         text = "\n".join(c.source for c in read(source).cells if c.cell_type == "markdown")
     else:
         text = source.with_suffix(".md").read_text(encoding="utf-8")
-    assert typed_numbers(text) == []
+    assert typed_section_numbers(text) == []
 
 
-def test_typed_numbers_are_seen():
-    assert len(typed_numbers("{doc}`Section 2.1 <objective>` and {doc}`2.2 <updates>`")) == 2
-    assert typed_numbers("As Experiment 4 shows.") == ["Experiment 4"]
-    assert typed_numbers("{numref}`sec-objective`, {doc}`above <updates>`, Figure 1") == []
+def test_typed_section_numbers_are_seen():
+    assert (
+        len(typed_section_numbers("{doc}`Section 2.1 <objective>` and {doc}`2.2 <updates>`")) == 2
+    )
+    assert typed_section_numbers("As Experiment 4 shows.") == ["Experiment 4"]
+    assert typed_section_numbers("{numref}`sec-objective`, {doc}`above <updates>`, Figure 1") == []
 
 
 def different_pixels(stored, fresh):

@@ -110,6 +110,13 @@ def test_numbers_keep_their_signs(site, page):
     assert parted.findall(prose.get_text()) == []
 
 
+@every_chapter
+def test_code_keeps_its_spaces(site, page):
+    """An unbreakable space in an example that somebody copies is a syntax error."""
+    code = [tag.get_text() for tag in article(site, page).select("pre, code")]
+    assert [text for text in code if "\N{NO-BREAK SPACE}" in text] == []
+
+
 def test_equations_are_numbered_through_the_book(site):
     found = [tag.get_text() for p in PAGES for tag in article(site, p).select(".eqno")]
     found = [re.search(r"\(\d+\)", text).group() for text in found]

@@ -62,7 +62,8 @@ def depart_experiment(translator, node):
 PARTED = re.compile(
     r"(?:(?<=\d)|^) (?=%)|(?<=\b[nNTαβγε]) (?=[=≈] )|(?<=\b[nNTαβγε] [=≈]) (?=[−\d]|$)"
 )
-AS_WRITTEN = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+# Code, examples and formulas: a reader copies them, and a program reads them.
+AS_WRITTEN = (nodes.FixedTextElement, nodes.literal, nodes.math)
 
 
 def keep_together(text):
