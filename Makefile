@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
-	test-outputs test-site format figures notebooks lock lint clean bench bench-peers
+	test-outputs test-site format fingerprints figures notebooks lock lint clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ format: $(READY) ## format the code as `make lint` wants it
 
 notebooks: $(READY) ## run all notebooks again and store their outputs
 	$(PY) book/tools/refresh_notebooks.py
+
+fingerprints: $(READY) ## write tests/fingerprints.json anew: what a dozen runs come to, to the bit
+	$(PY) tests/fingerprints.py --write
 
 figures: $(READY) ## draw Figures 1 and 2 into figures/
 	$(PY) -m a3c_tut.gen_a3c_figures --out figures

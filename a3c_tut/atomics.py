@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from a3c_tut.kernels import kernel, numba
+from a3c_tut.compiling import kernel, numba
 
 #: Looks at a taken lock before giving the processor away. A push takes well under a microsecond.
 SPINS = 10000

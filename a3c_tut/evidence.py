@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut import tables
 from a3c_tut.claims import Interval
+from a3c_tut.compiling import kernel
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
 from a3c_tut.exact import expected_rollout_gradient, policy_values
@@ -33,7 +34,7 @@ from a3c_tut.gen_a3c_figures import (
     collect_rollout,
     compute_n_step_advantages,
 )
-from a3c_tut.kernels import kernel, softmax
+from a3c_tut.kernels import softmax
 from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut import tables
 from a3c_tut.claims import Interval
+from a3c_tut.compiling import kernel
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
 from a3c_tut.evidence import interval
@@ -35,7 +36,6 @@ from a3c_tut.experiments import (
     moving_average,
     steps_to_return,
 )
-from a3c_tut.kernels import kernel
 from a3c_tut.monitoring import calibrated_high, norm_warnings
 from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated

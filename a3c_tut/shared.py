@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from a3c_tut import tables
 from a3c_tut.atomics import exchange
+from a3c_tut.compiling import kernel
 from a3c_tut.config import A3CConfig
-from a3c_tut.kernels import kernel
 from a3c_tut.signals import NUM_WORDS
 from a3c_tut.worlds import TableWorld
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.atomics import fetch_add, load, read, store
+from a3c_tut.compiling import fetch_early, kernel
 from a3c_tut.config import A3CConfig
 from a3c_tut.kernels import (
     CACHED_STATES,
@@ -27,9 +28,7 @@ from a3c_tut.kernels import (
     clip_gradients,
     collect_rollout,
     compute_n_step_advantages,
-    fetch_early,
     gradient_norm,
-    kernel,
     make_gradient,
     make_rollout,
 )

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from a3c_tut import tables
 from a3c_tut.atomics import SPINS, acquire, exchange, load, read, release
+from a3c_tut.compiling import kernel
 from a3c_tut.config import A3CConfig
-from a3c_tut.kernels import WorldArrays, kernel
+from a3c_tut.kernels import WorldArrays
 from a3c_tut.shared import SharedBlock, arm, block_layout, check_sharing, disarm
 from a3c_tut.signals import (
     DIVERGED,

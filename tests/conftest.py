@@ -5,6 +5,7 @@ import shutil
 
 import hypothesis
 import pytest
+import twin as twin_source
 
 # The first call of a kernel loads its compiled code: time says nothing about the test.
 hypothesis.settings.register_profile("a3c_tut", deadline=None)
@@ -31,3 +32,14 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=found, args=list(quiet))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def twin(chromium):
+    """A page with nothing in it but the JavaScript twin, as `a3c`."""
+    page = chromium.new_page()
+    for source in twin_source.sources():
+        page.add_script_tag(content=source)
+    page.evaluate("() => { window.a3c = {}; for (const module of a3cModules) module(a3c); }")
+    yield page
+    page.close()

@@ -19,7 +19,10 @@ from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 
-SCRIPTS = ("random", "kernels", "tables", "training", "worker", "draw", "live", "stepper", "start")
+SCRIPTS = (
+    "random", "portable", "kernels", "tables", "training", "worker", "draw", "live", "stepper",
+    "start",
+)  # fmt: skip
 RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML
 

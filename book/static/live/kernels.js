@@ -5,6 +5,7 @@
 // tests/test_live.py compares whole runs.
 (globalThis.a3cModules ??= []).push(function kernels(a3c) {
   "use strict";
+  const { exp, log } = a3c;
 
   function make_rollout(n, num_actions) {
     return {
@@ -32,11 +33,11 @@
     for (let a = 1; a < num_actions; a++) if (theta[from + a] > largest) largest = theta[from + a];
     let total = 0.0;
     for (let a = 0; a < num_actions; a++) {
-      const weight = Math.exp(theta[from + a] - largest);
+      const weight = exp(theta[from + a] - largest);
       policies[to + a] = weight;
       total += weight;
     }
-    const log_total = Math.log(total);
+    const log_total = log(total);
     for (let a = 0; a < num_actions; a++) {
       policies[to + a] /= total;
       log_policies[to + a] = theta[from + a] - largest - log_total;
