@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
-	test-outputs test-site format fingerprints figures notebooks lock lint clean bench bench-peers
+	test-site format fingerprints figures notebooks lock lint clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -22,21 +22,20 @@ help: ## list the targets
 setup: $(READY) ## make .venv and install everything in it (the others do this themselves)
 
 # Again only when the requirements have changed.
+SETUP_LOG := $(VENV)/setup.log
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
 	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV)
-	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@echo "Installing $$(grep -c '==' requirements.txt) packages into $(VENV), once: a minute or two; the log is $(SETUP_LOG)"
+	@$(PY) -m pip install --disable-pip-version-check -r requirements.txt >$(SETUP_LOG) 2>&1 \
+		|| { tail -n 20 $(SETUP_LOG); exit 1; }
 	@touch $@
 
 book: $(READY) ## build the book into _build/html
-	$(PY) book/tools/build.py
+	@$(PY) book/tools/build.py
 
-test: ## run every check
-	@$(MAKE) --no-print-directory test-lint test-types test-words test-docs
-	@$(MAKE) --no-print-directory test-unit
-	@$(MAKE) --no-print-directory test-notebooks test-outputs
-	@$(MAKE) --no-print-directory test-site
-	@echo "All checks passed."
+test: $(READY) ## run every check
+	@$(PY) tests/run.py
 
 lint: test-lint test-types test-words test-docs ## the checks that take seconds
 
@@ -56,13 +55,10 @@ test-docs: $(READY) ## every public name has a docstring (interrogate)
 test-unit: $(READY) ## the package, with the examples in its docstrings
 	$(PYTEST) -n 2 --doctest-modules a3c_tut tests --ignore tests/test_site.py --ignore tests/test_notebooks.py
 
-test-notebooks: $(READY) ## notebooks: hygiene, and every picture comes out as it is stored
-	$(PYTEST) -n 2 tests/test_notebooks.py
-
-test-outputs: $(READY) ## notebooks: every other stored output still comes out (nbval, strict)
+test-notebooks: $(READY) ## the notebooks: every stored output still comes out (nbval, strict; pictures too)
 	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }
 	$(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
-		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
+		--nbval-sanitize-with book/tools/nbval_sanitize.cfg tests/test_notebooks.py $(NOTEBOOKS)
 
 test-site: book ## the built book, in a browser
 	$(PYTEST) -n 2 tests/test_site.py

@@ -45,10 +45,13 @@ class Interval:
     Attributes
     ----------
     mean, low, high : float
-        The effect, and the ends of its 95 % interval.
+        The effect, and the ends of its 95 % interval, to six significant digits: the last digits
+        of a mean depend on the machine, and nobody reads them.
 
     Examples
     --------
+    >>> Interval(2 / 3, 0.1 + 0.2, 1234567.0)
+    Interval(mean=0.666667, low=0.3, high=1234570.0)
     >>> Interval(1.5, 1.2, 1.8).text()
     '1.50 [1.20, 1.80]'
     """
@@ -56,6 +59,10 @@ class Interval:
     mean: float
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "low", "high"):
+            object.__setattr__(self, name, float(f"{getattr(self, name):.6g}"))
 
     def text(self, digits: int | None = None) -> str:
         """Return "mean [low, high]", with so many digits after the point.
@@ -345,7 +352,7 @@ class Ledger:
         for name, interval in entry["measured"].items():
             for key, value in interval.items():
                 before = known["measured"][name][key]
-                if abs(value - before) > 1e-9 * max(1.0, abs(before)):
+                if value != before:
                     raise ClaimError(
                         f"{claim.id}: {name} ({key}) is {value}, on record is {before}"
                     )

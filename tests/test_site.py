@@ -21,9 +21,9 @@ from bs4 import BeautifulSoup
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load_tool(name):
-    """Import a script from book/tools, which is not a package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
+def load_tool(name, folder=ROOT / "book" / "tools"):
+    """Import a script from a folder that is not a package."""
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
