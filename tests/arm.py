@@ -7,6 +7,10 @@ another folder. The folder is kept, and used again as long as it holds what is a
 Nothing is installed and nobody need be root: packages are fetched by an apt with lists of its own
 and unpacked, not installed. Where that cannot be done, it says what is missing and returns 0, or 1
 if A3C_REQUIRE_ARM=1. On an ARM processor the runs are computed on that, compiled.
+
+What it can see: with `np.dot` or `math.cbrt` in the gradient's norm an ARM gives other bits, while
+x86-64 gives the same with FMA and without. The C library's exp, pow, sin and cos are the other way
+round: glibc's are the same on an ARM as on x86-64 with FMA, but not without. Hence both tests.
 """
 
 from __future__ import annotations
@@ -107,7 +111,7 @@ def set_up(folder: Path) -> None:
 
     here = fetch("Debian's packages", "dpkg", "--print-architecture").strip()
     unpack(EMULATOR, here, folder / "apt", folder / "host")
-    # There are emulators of thirty processors, 370 MB; in later Debians this name is a link.
+    # There are emulators of thirty processors, 370 MB. From Debian 13 on this name is a link.
     emulator = folder / "host" / "usr" / "bin" / "qemu-aarch64-static"
     emulator.resolve(strict=True).replace(folder / "emulator")
     shutil.rmtree(folder / "host")
