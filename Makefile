@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
-	test-site format fingerprints figures notebooks lock lint clean bench bench-peers
+	test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ test-notebooks: $(READY) ## the notebooks: every stored output still comes out (
 test-site: book ## the built book, in a browser
 	$(PYTEST) -n 2 tests/test_site.py
 
+test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
+	$(PY) tests/arm.py
+
 format: $(READY) ## format the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -93,6 +96,6 @@ bench-peers: ## measure stable-baselines3 and pfrl beside it (a quarter of an ho
 		-r benchmarks/requirements-peers.txt -e .
 	$(PEERS_BIN)/python benchmarks/peers.py
 
-clean: ## remove what was built; the environment stays (rm -r .venv removes that too)
+clean: ## remove what was built; the environments stay (rm -r .venv .arm removes them too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

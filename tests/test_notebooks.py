@@ -42,7 +42,7 @@ def code_cells(notebook):
 
 
 def long_numbers(output):
-    """Numbers of more significant digits than anybody reads: the last ones depend on the machine."""
+    """Numbers of more than six significant digits: the last ones depend on the machine."""
     texts = [output.get("text", "")]
     texts += [value for kind, value in output.get("data", {}).items() if "image" not in kind]
     found = re.findall(r"(?<![\w.])\d*\.\d+", " ".join(map(str, texts)))
