@@ -25,7 +25,7 @@ class A3CConfig:
         γ, the discount of Equation (1).
     entropy_coef : float from 0, or one per worker
         β, the weight of the entropy in Equation (2).
-    actor_lr, critic_lr : float from 0
+    actor_lr, critic_lr : float from 0, or one per worker
         Step sizes of θ and V (Listing 1).
     max_grad_norm : float above 0, or None
         Longest gradient, as one norm over actor and critic (Section 2.3); None: no clipping.
@@ -75,8 +75,8 @@ class A3CConfig:
     rollout_length: int | Sequence[int] = 5
     gamma: float = 0.99
     entropy_coef: float | Sequence[float] = 0.01
-    actor_lr: float = 0.1
-    critic_lr: float = 0.1
+    actor_lr: float | Sequence[float] = 0.1
+    critic_lr: float | Sequence[float] = 0.1
     max_grad_norm: float | None = 5.0
     optimizer: Literal["rmsprop", "sgd"] = "rmsprop"
     rmsprop_decay: float = 0.99
@@ -92,7 +92,7 @@ class A3CConfig:
 
     def __post_init__(self) -> None:
         whole("num_workers", self.num_workers, 1)
-        for name in ("rollout_length", "entropy_coef"):
+        for name in ("rollout_length", "entropy_coef", "actor_lr", "critic_lr"):
             value = getattr(self, name)
             if isinstance(value, Sequence) and not isinstance(value, str):
                 object.__setattr__(self, name, tuple(value))
@@ -103,11 +103,10 @@ class A3CConfig:
                     )
         for n in self.per_worker("rollout_length"):
             whole("rollout_length", n, 1)
-        for beta in self.per_worker("entropy_coef"):
-            _number("entropy_coef", beta, "a number from 0", lambda x: x >= 0)
+        for name in ("entropy_coef", "actor_lr", "critic_lr"):
+            for value in self.per_worker(name):
+                _number(name, value, "a number from 0", lambda x: x >= 0)
         _number("gamma", self.gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
-        _number("actor_lr", self.actor_lr, "a number from 0", lambda x: x >= 0)
-        _number("critic_lr", self.critic_lr, "a number from 0", lambda x: x >= 0)
         if self.max_grad_norm is not None:
             _number(
                 "max_grad_norm", self.max_grad_norm, "None or a number above 0", lambda x: x > 0
@@ -151,6 +150,17 @@ class A3CConfig:
         """
         value = getattr(self, name)
         return value if isinstance(value, tuple) else (value,) * self.num_workers
+
+    @property
+    def longest_rollout(self) -> int:
+        """Return the largest rollout length of any worker.
+
+        Examples
+        --------
+        >>> A3CConfig(num_workers=2, rollout_length=(5, 20)).longest_rollout
+        20
+        """
+        return int(max(self.per_worker("rollout_length")))
 
     def as_dict(self) -> dict[str, Any]:
         """Return all settings as a dictionary of plain values; `A3CConfig(**it)` is equal.

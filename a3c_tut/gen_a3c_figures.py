@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import kernels, tables
 from a3c_tut.config import A3CConfig
+from a3c_tut.engine import kernels
+from a3c_tut.engine.buffers import world_arrays
+from a3c_tut.engine.streams import Seed, UniformStream, worker_seeds
+from a3c_tut.engine.turn import numbers_needed
 from a3c_tut.files import check_folder, written_whole
 from a3c_tut.results import TrainingResult
 from a3c_tut.training import train
-from a3c_tut.worker import Seed, UniformStream, worker_seeds
 from a3c_tut.worlds import TableWorld, cliff_world
 
 Floats = NDArray[np.float64]
@@ -51,7 +53,7 @@ class Walker:
     """
 
     def __init__(self, world: TableWorld, config: A3CConfig, worker: int, seed: Seed):
-        self.model = tables.world_arrays(world, config)
+        self.model = world_arrays(world, config)
         self.rollout_length = config.per_worker("rollout_length")[worker]
         self.rollout = kernels.make_rollout(self.rollout_length, world.num_actions)
         self.uniforms = UniformStream(worker_seeds(seed, config.num_workers)[worker])
@@ -81,7 +83,7 @@ def collect_rollout(theta_local: Floats, walker: Walker) -> tuple[Ints, Ints, Fl
     >>> len(states), len(actions), len(rewards), int(states[0])
     (6, 5, 5, 36)
     """
-    needed = 1 + 2 * walker.rollout_length
+    needed = numbers_needed(walker.rollout_length)
     uniforms = np.concatenate([walker.unused, walker.uniforms.take(needed - len(walker.unused))])
     length, terminated, truncated, cursor, _ = kernels.collect_rollout(
         walker.model, theta_local, walker.state, walker.episode_steps, walker.rollout_length,

@@ -28,7 +28,7 @@ from a3c_tut.experiments import final_return
 from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
 from a3c_tut.files import written_whole
 from a3c_tut.results import TrainingResult
-from a3c_tut.tables import world_arrays
+from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.training import train
 from a3c_tut.worlds import TableWorld, cliff_world, corridor_world, sparse_grid_world
 

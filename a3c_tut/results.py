@@ -13,11 +13,12 @@ from numpy.lib.recfunctions import repack_fields
 from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.config import A3CConfig
+from a3c_tut.engine.buffers import STEPS
+from a3c_tut.engine.kernels import make_rollout, softmax
+from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
+from a3c_tut.engine.streams import Seed
 from a3c_tut.files import written_whole
-from a3c_tut.kernels import make_rollout, softmax
 from a3c_tut.schedules import RandomSchedule
-from a3c_tut.tables import EPISODE_DTYPE, STEPS, UPDATE_DTYPE
-from a3c_tut.worker import Seed
 from a3c_tut.worlds import TableWorld
 
 #: Raised when the meaning of a saved file changes.

@@ -13,17 +13,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut import tables
-from a3c_tut.atomics import COMPILED
 from a3c_tut.config import A3CConfig, one_of, whole
+from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.engine.checkpoint import State, state_of_worker
+from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, joined
+from a3c_tut.engine.runners import emulated, processes
+from a3c_tut.engine.streams import Seed, worker_seeds
+from a3c_tut.engine.team import TableTeam
 from a3c_tut.errors import DivergenceError, WorkerError
 from a3c_tut.files import check_folder
 from a3c_tut.results import WORLD_ARRAYS, TrainingResult
-from a3c_tut.runners import emulated, processes
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
-from a3c_tut.tables import EPISODE_DTYPE, UPDATE_DTYPE
-from a3c_tut.team import TableTeam
-from a3c_tut.worker import Seed, TableCrew, worker_seeds
 from a3c_tut.worlds import TableWorld
 
 _NEVER = 2**62  # steps that no run reaches, with room for one more push
@@ -125,9 +126,11 @@ def train(
     stop_at = _NEVER if order == "given" else total_steps
     if stop_after is not None:
         stop_at = min(stop_at, stop_after)
-    run = _Run(
-        world, config, int(total_steps), _plain(seed), runner, order, stop_at, initial, start
-    )
+    job = Job(
+        world, config, int(total_steps), _plain(seed), initial["theta"],
+        initial["values"] * config.reward_scale, None if start is None else start.state,
+    )  # fmt: skip
+    run = _Run(job, runner, order, stop_at, initial, start)
     # Interpreted kernels would warn where a run diverges; it is reported in its own words.
     with (
         np.errstate(all="ignore"),
@@ -145,27 +148,19 @@ class _Run:
 
     def __init__(
         self,
-        world: TableWorld,
-        config: A3CConfig,
-        total_steps: int,
-        seed: Seed,
+        job: Job,
         runner: str,
         order: str | RandomSchedule,
         stop_at: int,
         initial: dict[str, NDArray[Any]],
         start: TrainingResult | None,
     ):
-        self._asked = (world, config, total_steps, seed, runner)
+        self._job, self._runner = job, runner
         self._order, self._stop_at, self._initial, self._start = order, stop_at, initial, start
-        self._theta, self._V = initial["theta"], initial["values"] * config.reward_scale
 
     def emulated(self, order: Schedule, on_progress: Any) -> TrainingResult:
         """Run in this process."""
-        world, config, total_steps, seed, _ = self._asked
-        crew = TableCrew(
-            world, config, total_steps, seed, self._theta, self._V,
-            None if self._start is None else self._start.state,
-        )  # fmt: skip
+        crew = TableCrew(self._job)
         diverged, episodes, updates = emulated.run(crew, order, self._stop_at, on_progress)
         return self._result(episodes, updates, crew.state(), diverged)
 
@@ -178,20 +173,17 @@ class _Run:
         checkpoint_every: int | None,
     ) -> TrainingResult:
         """Run in worker processes."""
-        world, config, total_steps, seed, _ = self._asked
+        num_workers = self._job.config.num_workers
         processes.check_main()
-        processes.warn_if_crowded(config.num_workers)
-        team = TableTeam(
-            world, config, total_steps, self._stop_at, seed, self._theta, self._V,
-            None if self._start is None else self._start.state,
-        )  # fmt: skip
+        processes.warn_if_crowded(num_workers)
+        team = TableTeam(self._job, self._stop_at)
         failures: list[WorkerError] = []
 
-        def result_now(states: Mapping[int, tables.State], diverged: bool) -> TrainingResult:
+        def result_now(states: Mapping[int, State], diverged: bool) -> TrainingResult:
             episodes, updates = team.logged()
             own = dict(states)
-            if len(own) < config.num_workers:
-                own |= self._recomputed(set(range(config.num_workers)) - set(own), updates)
+            if len(own) < num_workers:
+                own |= self._recomputed(set(range(num_workers)) - set(own), updates)
             return self._result([episodes], [updates], team.state(own), diverged, failures)
 
         checkpoints = None
@@ -212,36 +204,35 @@ class _Run:
         finally:
             team.close()
 
-    def _recomputed(self, workers: set[int], updates: NDArray[Any]) -> dict[int, tables.State]:
+    def _recomputed(self, workers: set[int], updates: NDArray[Any]) -> dict[int, State]:
         """Return the memory that workers had after their last push, from the schedule alone."""
-        world, config, total_steps, seed, _ = self._asked
-        state = None if self._start is None else self._start.state
-        crew = TableCrew(world, config, total_steps, seed, self._theta, self._V, state)
-        order = _After(Given(updates["worker"].astype(np.int64)), crew.num_updates)
+        config = self._job.config
+        crew = TableCrew(self._job)
+        before = () if self._start is None else self._start.schedule
+        order = Given(np.concatenate([before, updates["worker"]]).astype(np.int64))
         emulated.run(crew, order, _NEVER, lambda steps: None)
         own = config.optimizer == "rmsprop" and not config.shared_statistics
-        return {w: tables.state_of_worker(crew.state(), w, own) for w in workers}
+        return {w: state_of_worker(crew.state(), w, own) for w in workers}
 
     def _result(
         self,
         episodes: list[NDArray[Any]],
         updates: list[NDArray[Any]],
-        state: tables.State,
+        state: State,
         diverged: bool,
         failures: list[WorkerError] | None = None,
     ) -> TrainingResult:
         start = self._start
         before_episodes = [] if start is None else [start.episodes]
         before_updates = [] if start is None else [start.updates]
-        world, config, total_steps, seed, runner = self._asked
         result = TrainingResult(
-            world=world,
-            config=config,
-            seed=seed,
-            total_steps=total_steps,
-            runner=runner,
-            episodes=tables.joined(EPISODE_DTYPE, [*before_episodes, *episodes]),
-            updates=tables.joined(UPDATE_DTYPE, [*before_updates, *updates]),
+            world=self._job.world,
+            config=self._job.config,
+            seed=self._job.seed,
+            total_steps=self._job.total_steps,
+            runner=self._runner,
+            episodes=joined(EPISODE_DTYPE, [*before_episodes, *episodes]),
+            updates=joined(UPDATE_DTYPE, [*before_updates, *updates]),
             state=state,
             initial=self._initial,
             order=self._order,
@@ -253,17 +244,6 @@ class _Run:
         if diverged:
             raise DivergenceError(result)
         return result
-
-
-class _After:
-    """A schedule whose first entry belongs to a later update."""
-
-    def __init__(self, schedule: Schedule, first: int):
-        self._schedule, self._first = schedule, first
-
-    def entries(self, first: int, count: int) -> NDArray[np.int64]:
-        """Return `count` entries from update `first` on."""
-        return self._schedule.entries(first - self._first, count)
 
 
 def replay(result: TrainingResult) -> TrainingResult:

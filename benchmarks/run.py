@@ -46,14 +46,16 @@ from records import (
 )
 from tqdm import tqdm
 
-from a3c_tut import A3CConfig, TableWorld, cliff_world, tables, train
+from a3c_tut import A3CConfig, TableWorld, cliff_world, train
+from a3c_tut.engine.buffers import make_local, world_arrays
+from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.kernels import make_gradient
+from a3c_tut.engine.runners import emulated, processes
+from a3c_tut.engine.shared import block_layout
+from a3c_tut.engine.streams import worker_seeds
+from a3c_tut.engine.team import TableTeam
 from a3c_tut.experiments import run_seeds
-from a3c_tut.kernels import make_gradient
-from a3c_tut.runners import emulated, processes
 from a3c_tut.schedules import RoundRobin
-from a3c_tut.shared import block_layout
-from a3c_tut.team import TableTeam
-from a3c_tut.worker import TableCrew, worker_seeds
 
 CLIFF = cliff_world()
 MILLION = 1e6
@@ -175,8 +177,7 @@ def process_run(
     world: TableWorld, config: A3CConfig, steps: int, together: threading.Barrier | None = None
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """Run in processes; return millions of steps per second, from go to finish, and the tally."""
-    tables_of = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    team = TimedTeam(world, config, steps, steps, 0, *tables_of)
+    team = TimedTeam(Job.fresh(world, config, steps), steps)
     team.together = together
     ended: list[float] = []
 
@@ -310,8 +311,7 @@ def scattered(world: TableWorld, places: int = 1000) -> TableWorld:
 
 def crew_sampler(world: TableWorld, config: A3CConfig, steps: int) -> Callable[[], float]:
     """Return what measures millions of steps per second of a crew that goes on and on."""
-    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    crew = TableCrew(world, config, 10**9, 0, *zeros)
+    crew = TableCrew(Job.fresh(world, config, 10**9))
     order = RoundRobin(config.num_workers)
     emulated.run(crew, order, 200_000, lambda steps: None)  # the memory is touched once
 
@@ -332,9 +332,9 @@ def memory(world: TableWorld, config: A3CConfig) -> dict[str, float]:
         np.dtype(dtype).itemsize * np.prod(shape)
         for name, (dtype, shape) in block_layout(world, config).items() if name in in_tables
     )  # fmt: skip
-    local = tables.make_local([0], *zeros, 1)
+    local = make_local([0], *zeros, 1)
     place = make_gradient(5, world.num_states, world.num_actions).place
-    arrays = tables.world_arrays(world, config)
+    arrays = world_arrays(world, config)
     return {
         "shared": shared / world.num_states,
         "per worker": (local.theta.nbytes + local.V.nbytes + place.nbytes) / world.num_states,

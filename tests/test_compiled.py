@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from a3c_tut import A3CConfig, TableWorld, cliff_world, kernels, train
+from a3c_tut import A3CConfig, TableWorld, cliff_world, train
+from a3c_tut.engine import kernels
 
 #: World, settings, further arguments of `train`.
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from a3c_tut import A3CConfig, RandomSchedule, cliff_world, train, training
 from a3c_tut.config import whole
-from a3c_tut.runners import emulated
+from a3c_tut.engine.runners import emulated
 
 CLIFF = cliff_world()
 NAN, INF = float("nan"), float("inf")

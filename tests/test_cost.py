@@ -11,23 +11,25 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from a3c_tut import A3CConfig, cliff_world, tables, train, worker
-from a3c_tut.atomics import COMPILED
-from a3c_tut.team import TableTeam
-from a3c_tut.worker import TableCrew
+from a3c_tut import A3CConfig, cliff_world, train
+from a3c_tut.engine import crew as crew_module
+from a3c_tut.engine import turn, worker
+from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.engine.buffers import ROWS_PUSHED
+from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.log import drain
+from a3c_tut.engine.team import TableTeam
 
 compiled = pytest.mark.skipif(not COMPILED, reason="what compiled code does")
 WORLDS = {"4 × 12": cliff_world(), "100 × 100": cliff_world(100, 100)}
 
 
 def make_crew(world, config=None, steps=10**9):
-    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    return TableCrew(world, config or A3CConfig(), steps, 0, *zeros)
+    return TableCrew(Job.fresh(world, config or A3CConfig(), steps))
 
 
 def make_team(world, config=None, steps=10**9):
-    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    return TableTeam(world, config or A3CConfig(), steps, steps, 0, *zeros)
+    return TableTeam(Job.fresh(world, config or A3CConfig(), steps), steps)
 
 
 def num_bytes(*groups):
@@ -50,8 +52,8 @@ class Counted:
 
 
 def test_a_call_of_the_compiled_loop_takes_thousands_of_turns(monkeypatch):
-    counted = Counted(tables.take_turns)
-    monkeypatch.setattr(tables, "take_turns", counted)
+    counted = Counted(turn.take_turns)
+    monkeypatch.setattr(crew_module.TableCrew.__init__, "__defaults__", (counted, ()))
     steps = 100_000 if COMPILED else 20_000
     result = train(cliff_world(), total_steps=steps)
     # A call per 4,096 turns, and one whenever a worker's 32,768 random numbers are used up.
@@ -64,7 +66,7 @@ def test_a_worker_process_stays_in_compiled_code_as_long(monkeypatch):
     monkeypatch.setattr(worker, "advance", counted)
     team = make_team(cliff_world(), A3CConfig(num_workers=1))
     try:
-        own = team.job.worker(0, None)
+        own = team.seat.worker(0, None)
         for _ in range(10):
             own.advance(4_096)
             team.drain()
@@ -78,7 +80,7 @@ def test_a_worker_process_stays_in_compiled_code_as_long(monkeypatch):
 @compiled
 def test_kernels_count_no_references():
     """Without Numba's runtime there is nothing to make an array with: making one is an error."""
-    for function in (tables.take_turns, worker.advance, tables.push, tables.sync):
+    for function in (turn.take_turns, worker.advance, turn.push, turn.sync):
         assert function.targetoptions["_nrt"] is False
         assert function.targetoptions["nogil"] is True
 
@@ -91,17 +93,13 @@ def test_memory_in_use_does_not_grow_with_the_turns():
     peaks = []
     for turns in (100, 6_000):
         order = np.arange(turns, dtype=np.int64) % 3
-        arguments = (
-            crew._world, crew._settings, crew.shared, crew.statistics, crew.local, crew._scratch,
-            crew._log, order, 0, 10**9,
-        )  # fmt: skip
         before = crew.num_updates
         tracemalloc.start()
-        tables.take_turns(*arguments)
+        turn.take_turns(crew.run, order, 0, 10**9, ())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert crew.num_updates == before + turns
-        tables.drain(crew._log)
+        drain(crew.run.log)
     assert max(peaks) < 10_000
     assert abs(peaks[1] - peaks[0]) < 1_000
 
@@ -116,13 +114,13 @@ def test_a_push_writes_the_rows_of_its_rollout(world, optimizer, n):
     """No more than n of them, whatever the size of the tables; statistics too (lazy decay)."""
     config = A3CConfig(rollout_length=n, optimizer=optimizer)
     crew, most = make_crew(WORLDS[world], config), 0
-    for array in (crew.statistics.square_theta, crew.statistics.square_V):
+    for array in (crew.run.statistics.square_theta, crew.run.statistics.square_V):
         array[...] = 1.0  # what decays is seen to
-    for turn in range(60):
-        before = [array.copy() for array in (*crew.shared[:2], *crew.statistics[:3])]
-        crew.take_turns(np.array([turn % 3]), 10**9)
+    for index in range(60):
+        before = [array.copy() for array in (*crew.run.shared[:2], *crew.run.statistics[:3])]
+        crew.take_turns(np.array([index % 3]), 10**9)
         written = np.zeros(WORLDS[world].num_states, dtype=bool)
-        for new, old in zip((*crew.shared[:2], *crew.statistics[:3]), before, strict=True):
+        for new, old in zip((*crew.run.shared[:2], *crew.run.statistics[:3]), before, strict=True):
             changed = new != old
             if new.size and new.ndim > 1 and new.shape[0] == 1:
                 changed = changed[0]
@@ -138,23 +136,25 @@ def test_a_push_writes_the_rows_of_its_rollout(world, optimizer, n):
 def test_a_sync_copies_the_rows_that_were_pushed_since(world, sync_every):
     """Those and no others: all other rows of the local copy keep what nobody ever pushed."""
     crew, mark = make_crew(WORLDS[world], A3CConfig(sync_every=sync_every)), 7.0
-    ring = len(crew.shared.touched)
-    crew.local.theta[...], crew.local.V[...] = mark, mark
+    ring = len(crew.run.shared.touched)
+    crew.run.me.theta[...], crew.run.me.V[...] = mark, mark
     pushes, copied = [0, 0, 0], 0
     order = np.random.default_rng(0).integers(0, 3, size=60)
-    for turn in order:
-        seen = int(crew.local.counters[turn, tables.ROWS_SEEN])
-        crew.take_turns(np.array([turn]), 10**9)
-        pushes[turn] += 1
-        pushed = int(crew.shared.counters[tables.ROWS_PUSHED])
-        noted = crew.shared.touched[np.arange(seen, pushed) & (ring - 1)] % WORLDS[world].num_states
-        wanted = set(noted.tolist()) if pushes[turn] % sync_every == 0 else set()
+    for index in order:
+        seen = int(crew.run.me.rows_seen[index])
+        crew.take_turns(np.array([index]), 10**9)
+        pushes[index] += 1
+        pushed = int(crew.run.shared.counters[ROWS_PUSHED])
+        noted = (
+            crew.run.shared.touched[np.arange(seen, pushed) & (ring - 1)] % WORLDS[world].num_states
+        )
+        wanted = set(noted.tolist()) if pushes[index] % sync_every == 0 else set()
         if pushed - seen > ring:
             continue  # then it copies everything, at no more cost than the pushes had
-        rows = np.flatnonzero((crew.local.theta[turn] != mark).any(axis=1))
+        rows = np.flatnonzero((crew.run.me.theta[index] != mark).any(axis=1))
         assert set(rows.tolist()) == wanted
         copied += len(rows)
-        crew.local.theta[turn], crew.local.V[turn] = mark, mark
+        crew.run.me.theta[index], crew.run.me.V[index] = mark, mark
     assert copied > 60
 
 
@@ -163,8 +163,8 @@ def test_a_sync_copies_the_rows_that_were_pushed_since(world, sync_every):
 
 def crew_bytes(world, num_workers):
     crew = make_crew(world, A3CConfig(num_workers=num_workers))
-    shared = num_bytes(crew.shared, crew.statistics)
-    return shared, num_bytes(crew.local) - crew.local.uniforms.nbytes
+    shared = num_bytes(crew.run.shared, crew.run.statistics)
+    return shared, num_bytes(crew.run.me) - crew.run.me.uniforms.nbytes
 
 
 def test_a_crew_holds_its_tables_once_and_once_per_worker():
@@ -201,8 +201,10 @@ def test_a_team_shares_its_tables_once():
 _MANY = """
 import warnings
 import numpy as np
-from a3c_tut import A3CConfig, TableWorld, cliff_world, sparse_grid_world, tables, train, worker
-from a3c_tut.team import TableTeam
+from a3c_tut import A3CConfig, TableWorld, cliff_world, sparse_grid_world, train
+from a3c_tut.engine import turn, worker
+from a3c_tut.engine.crew import Job
+from a3c_tut.engine.team import TableTeam
 
 worlds = [cliff_world(), cliff_world(7, 9), sparse_grid_world(),
           TableWorld.from_gymnasium("FrozenLake-v1")]
@@ -214,27 +216,27 @@ for world in worlds:
     for config in configs:
         config = A3CConfig(**config)
         train(world, config, total_steps=300)
-        zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-        team = TableTeam(world, config, 300, 300, 0, *zeros)
-        own = team.job.worker(0, None)
+        team = TableTeam(Job.fresh(world, config, 300), 300)
+        own = team.seat.worker(0, None)
         own.advance(10)
         del own
         team.close()
 train(worlds[0], schedule="random", total_steps=300)
 train(worlds[0], schedule=[0, 1, 2, 2], total_steps=300)
-print(len(tables.take_turns.signatures), len(worker.advance.signatures))
+print(len(turn.take_turns.signatures), len(worker.advance.signatures))
 """
 
 _ONE = """
 import numpy as np
 from numba.core import event
 from a3c_tut import A3CConfig, cliff_world, train
-from a3c_tut.team import TableTeam
+from a3c_tut.engine.crew import Job
+from a3c_tut.engine.team import TableTeam
 
 with event.install_recorder("numba:compile") as recorder:
     train(cliff_world(), total_steps=300)
-    team = TableTeam(cliff_world(), A3CConfig(), 300, 300, 0, np.zeros((48, 4)), np.zeros(48))
-    own = team.job.worker(0, None)
+    team = TableTeam(Job.fresh(cliff_world(), A3CConfig(), 300), 300)
+    own = team.seat.worker(0, None)
     own.advance(0)
     del own
     team.close()
@@ -259,6 +261,6 @@ def test_one_compilation_serves_every_world_and_configuration():
 def test_a_second_process_compiles_nothing(tmp_path):
     """Numba keeps its code on disk: once per machine, not once per process."""
     first = run_python(_ONE, NUMBA_CACHE_DIR=str(tmp_path))
-    assert "a3c_tut.tables" in first
+    assert "a3c_tut.engine.turn" in first
     assert "a3c_tut.worker" in first
     assert run_python(_ONE, NUMBA_CACHE_DIR=str(tmp_path)) == "[]"

@@ -11,7 +11,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from strategies import discounts, random_thetas, random_worlds
 
-from a3c_tut import A3CConfig, TableWorld, cliff_world, kernels, tables, train
+from a3c_tut import A3CConfig, TableWorld, cliff_world, train
+from a3c_tut.engine import kernels
+from a3c_tut.engine.buffers import make_settings, world_arrays
+from a3c_tut.engine.turn import annealing
 from a3c_tut.exact import (
     expected_rollout_gradient,
     policy_gradient,
@@ -343,7 +346,7 @@ class TestPolicy:
             np.zeros(shape, dtype=int), probability, np.arange(count + 1.0).reshape(shape),
             np.zeros(shape, dtype=bool), [1.0], 10,
         )  # fmt: skip
-        arrays = tables.world_arrays(world, A3CConfig())
+        arrays = world_arrays(world, A3CConfig())
         assert kernels.step(arrays, 0, 0, np.nextafter(1.0, 0.0))[1] < count
 
 
@@ -358,7 +361,7 @@ class TestRollout:
         limit = data.draw(st.integers(used + 1, 12))
         seed = data.draw(st.integers(0, 10**6))
         config = A3CConfig(max_episode_steps=limit, reward_scale=0.5)
-        arrays = tables.world_arrays(world, config)
+        arrays = world_arrays(world, config)
         uniforms = np.random.default_rng(seed).random(40)
         rollout = kernels.make_rollout(n, world.num_actions)
         begin = data.draw(st.integers(0, world.num_states - 1))
@@ -398,7 +401,7 @@ class TestRollout:
             np.arange(6).reshape(1, 2, 3).repeat(6, axis=0), [[[0.5, 0.25, 0.25]] * 2] * 6,
             np.zeros((6, 2, 3)), np.ones((6, 2, 3)), np.eye(6)[0], 5,
         )  # fmt: skip
-        arrays = tables.world_arrays(world, A3CConfig())
+        arrays = world_arrays(world, A3CConfig())
         theta = np.log([[0.8, 0.2]] * 6)
         uniforms = np.random.default_rng(0).random(8_000)
         rollout, reached, cursor = kernels.make_rollout(3, 2), np.zeros(6), 0
@@ -423,7 +426,7 @@ class Sampler:
         self.world, self.theta, self.V = world, theta, V
         self.n, self.gamma, self.beta, self.window = n, gamma, beta, window
         config = A3CConfig(reward_scale=1.0)
-        self.arrays = tables.world_arrays(world, config)._replace(max_episode_steps=10**9)
+        self.arrays = world_arrays(world, config)._replace(max_episode_steps=10**9)
         self.rollout = kernels.make_rollout(n, world.num_actions)
         self.gradient = kernels.make_gradient(n, *theta.shape)
         self.generator = np.random.default_rng(seed)
@@ -738,18 +741,18 @@ class TestAnnealing:
     def test_linear_to_zero(self, total_steps, steps, own_steps):
         for mode, done in (("global", steps), ("per_worker", 4 * own_steps), (None, 0)):
             config = A3CConfig(num_workers=4, lr_anneal=mode)
-            factor = tables.annealing(tables.make_settings(config, total_steps), steps, own_steps)
+            factor = annealing(make_settings(config, total_steps), steps, own_steps)
             assert factor == pytest.approx(max(0.0, 1.0 - done / total_steps), abs=1e-12)
             assert 0.0 <= factor <= 1.0
 
     @pytest.mark.parametrize("mode", ["global", "per_worker"])
     def test_ends(self, mode):
-        settings_ = tables.make_settings(A3CConfig(num_workers=2, lr_anneal=mode), 1_000)
-        assert tables.annealing(settings_, 0, 0) == 1.0
-        assert tables.annealing(settings_, 1_000, 500) == 0.0
-        assert tables.annealing(settings_, 1_200, 600) == 0.0
+        settings_ = make_settings(A3CConfig(num_workers=2, lr_anneal=mode), 1_000)
+        assert annealing(settings_, 0, 0) == 1.0
+        assert annealing(settings_, 1_000, 500) == 0.0
+        assert annealing(settings_, 1_200, 600) == 0.0
 
     def test_all_workers_share_the_global_rate(self):
         """Section 2.3: whatever a worker itself has done."""
-        settings_ = tables.make_settings(A3CConfig(lr_anneal="global"), 1_000)
-        assert len({tables.annealing(settings_, 300, own) for own in (0, 50, 300)}) == 1
+        settings_ = make_settings(A3CConfig(lr_anneal="global"), 1_000)
+        assert len({annealing(settings_, 300, own) for own in (0, 50, 300)}) == 1

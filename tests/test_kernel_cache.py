@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 import a3c_tut
-from a3c_tut.atomics import COMPILED
+from a3c_tut.engine.atomics import COMPILED
 
 pytestmark = pytest.mark.skipif(not COMPILED, reason="compares with compiled code")
 
 PROBE = """
-from a3c_tut import cliff_world, train, tables
+from a3c_tut import cliff_world, train
+from a3c_tut.engine import turn
 run = train(cliff_world(), total_steps=2_000)
-print(float(run.theta.sum()), sum(tables.take_turns.stats.cache_hits.values()))
+print(float(run.theta.sum()), sum(turn.take_turns.stats.cache_hits.values()))
 """
 
 
@@ -39,8 +40,8 @@ def test_a_second_process_compiles_nothing_and_a_changed_file_is_noticed(copy):
     first, hits = probe(copy)
     assert hits == 0
     assert probe(copy) == (first, 1)
-    # `take_turns` stands in tables.py; what it calls in kernels.py is compiled into it.
-    kernels = copy / "a3c_tut" / "kernels.py"
+    # `take_turns` stands in turn.py; what it calls in kernels.py is compiled into it.
+    kernels = copy / "a3c_tut" / "engine" / "kernels.py"
     text = kernels.read_text(encoding="utf-8")
     old = "gradient.theta[row, rollout.actions[t]] += advantage"
     assert text.count(old) == 1

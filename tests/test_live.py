@@ -27,20 +27,22 @@ from a3c_tut import (
     RandomSchedule,
     TableWorld,
     cliff_world,
-    kernels,
     live,
-    portable,
-    tables,
     train,
 )
+from a3c_tut.engine import buffers, kernels, log, portable, turn
+from a3c_tut.engine.buffers import world_arrays
+from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.streams import UniformStream, worker_seeds
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, learning_curve
-from a3c_tut.worker import TableCrew, UniformStream, worker_seeds
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDED = STATIC / "live" / "recorded_run.json"
+#: The modules that have a twin, in the order of its parts.
+TWINS = (portable, kernels, log, buffers, turn)
 # They compute nothing: they ask the processor's cache, which a page cannot.
-WITHOUT_A_TWIN = {"fetch_ahead", "fetch_neighbours"}
+WITHOUT_A_TWIN = {"fetch_ahead", "fetch_neighbours", "before"}
 
 # --- Read side by side ------------------------------------------------------------------------
 
@@ -65,8 +67,10 @@ def functions_in_script(name):
 
 
 def what_a_turn_needs():
-    """The names of all functions of the three modules that `take_turns` comes to."""
-    calls = functions_of(portable) | functions_of(kernels) | functions_of(tables)
+    """The names of all functions that `take_turns` comes to."""
+    calls = {}
+    for module in TWINS:
+        calls |= functions_of(module)
     needed, ahead = set(), ["take_turns"]
     while ahead:
         name = ahead.pop()
@@ -76,11 +80,11 @@ def what_a_turn_needs():
     return needed
 
 
-@pytest.mark.parametrize("module", [portable, kernels, tables])
+@pytest.mark.parametrize("module", TWINS)
 def test_the_twin_has_the_same_functions_in_the_same_order(module):
-    python, script = list(functions_of(module)), functions_in_script(module.__name__.split(".")[1])
+    python, script = list(functions_of(module)), functions_in_script(module.__name__.split(".")[-1])
     needed = [name for name in python if name in what_a_turn_needs()]
-    assert len(needed) >= (2 if module is portable else 7)
+    assert needed or module is buffers or module is log
     assert [name for name in script if name in needed] == needed
     assert [name for name in python if name in script] == script, "no others, and in this order"
 
@@ -202,7 +206,7 @@ ACTIONS = """asked => {
     crew.take_turns([worker], Infinity);
     const length = crew.steps - before;
     before = crew.steps;
-    return Array.from(crew.scratch.rollout.actions.subarray(0, length));
+    return Array.from(crew.run.scratch.rollout.actions.subarray(0, length));
   });
 }"""
 
@@ -213,12 +217,11 @@ def test_every_action_is_the_same(twin, name):
     key, config, seed, _, _ = CASES[name]
     schedule = in_python(name, 15_000)[0].schedule
     world = WORLDS[key]()
-    zeros = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    crew = TableCrew(world, A3CConfig(**config), 15_000, seed, *zeros)
+    crew = TableCrew(Job.fresh(world, A3CConfig(**config), 15_000, seed))
     actions, before = [], 0
     for worker in schedule:
         crew.take_turns(np.array([worker]), np.iinfo(np.int64).max)
-        actions.append(crew._scratch.rollout.actions[: crew.steps - before].tolist())
+        actions.append(crew.run.scratch.rollout.actions[: crew.steps - before].tolist())
         before = crew.steps
     assert sum(map(len, actions)) >= 15_000
     assert twin.evaluate(ACTIONS, {**for_page(name, 15_000), "turns": len(schedule)}) == actions
@@ -252,17 +255,18 @@ SLIPS = [
     ("kernels", "now - 1 - last_update[state]", "now - last_update[state]"),
     ("kernels", "(actor_lr * g) / Math.sqrt(s + epsilon)", "(actor_lr * g) / Math.sqrt(s)"),
     ("kernels", "square_V[state] = s;", ""),
-    ("tables", "steps / settings.total_steps", "(steps + 1) / settings.total_steps"),
-    ("tables", "(own_steps * settings.num_workers)", "own_steps"),
-    ("tables", "Math.max(0.0, factor)", "Math.max(0.001, factor)"),
-    ("tables", "? index : 0;", "? 0 : 0;"),
-    ("tables", "update - counters[SYNCED_AT]", "update - counters[SYNCED_AT] + 1"),
-    ("tables", "< settings.sync_every) return;", "<= settings.sync_every) return;"),
-    ("tables", "V[state] = shared.V[state];", ""),
-    ("tables", "index, shared.V, scratch)", "index, me.V[index], scratch)"),
-    ("tables", "turn.terminated, V, settings", "false, V, settings"),
-    ("tables", "counters[EPISODE_STEPS] += length;", "counters[EPISODE_STEPS] += length + 1;"),
-    ("tables", "total_return = 0.0;", ""),
+    ("turn", "steps / settings.total_steps", "(steps + 1) / settings.total_steps"),
+    ("turn", "(own_steps * settings.num_workers)", "own_steps"),
+    ("turn", "Math.max(0.0, factor)", "Math.max(0.001, factor)"),
+    ("turn", "? index : 0;", "? 0 : 0;"),
+    ("turn", "update - run.me.synced_at[index]", "update - run.me.synced_at[index] + 1"),
+    ("turn", ">= run.settings.sync_every) {", "> run.settings.sync_every) {"),
+    ("turn", "V[state] = shared.V[state];", ""),
+    ("turn", "terminated, run.shared.V);", "terminated, run.me.V[index]);"),
+    ("turn", "length, terminated, V, settings", "length, false, V, settings"),
+    ("turn", "me.episode_steps[index] += walk.length;",
+     "me.episode_steps[index] += walk.length + 1;"),
+    ("turn", "total_return = 0.0;", ""),
     ("training", "this.cumulative[worker] <= uniform", "this.cumulative[worker] <= uniform + 0.01"),
     ("training", "new SeedSequence(seed, [config.num_workers])", "new SeedSequence(seed, [0])"),
     ("random", "s3 >>> 26", "s3 >>> 27"),
@@ -450,7 +454,7 @@ def test_a_run_is_recorded(tmp_path, monkeypatch):
 def test_a_world_survives_json(key):
     data = json.loads(json.dumps(live.live_data([key])))["worlds"][0]
     world = live._WORLDS[key].make()
-    arrays = tables.world_arrays(world, A3CConfig())
+    arrays = world_arrays(world, A3CConfig())
     for name in ("next_state", "cumulative", "reward", "terminated", "start_states"):
         assert (np.array(data[name]) == getattr(arrays, name).ravel()).all(), name
     shape = (data["num_states"], data["num_actions"], data["num_outcomes"])

@@ -6,8 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from a3c_tut import portable
-from a3c_tut.compiling import kernel
+from a3c_tut.engine import portable
+from a3c_tut.engine.compiling import kernel
 
 LN2 = math.log(2.0)
 TINY = math.ulp(0.0)

@@ -22,14 +22,14 @@ from a3c_tut import (
     WorkerError,
     cliff_world,
     replay,
-    tables,
     train,
 )
 from a3c_tut import training as training_module
-from a3c_tut.atomics import read
+from a3c_tut.engine.atomics import read
+from a3c_tut.engine.log import EPISODE_DTYPE, EPISODE_ROW, UPDATE_DTYPE, UPDATE_ROW, joined
+from a3c_tut.engine.protocol import LOCK
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, steps_to_return
-from a3c_tut.signals import LOCK
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:num_workers is:RuntimeWarning",
@@ -214,10 +214,10 @@ def test_a_worker_that_raises_says_so_with_its_own_traceback(monkeypatch):
     """Fork carries the fault into the children; they raise in the middle of the run."""
     if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system has no fork")
-    from a3c_tut import worker as worker_module
+    from a3c_tut.engine.streams import UniformStream
 
     raised_at = multiprocessing.get_context("fork").Value("d", 0.0)
-    take = worker_module.UniformStream.take
+    take = UniformStream.take
 
     def faulty(self, count):
         if multiprocessing.parent_process() is not None:
@@ -227,7 +227,7 @@ def test_a_worker_that_raises_says_so_with_its_own_traceback(monkeypatch):
                 raise RuntimeError("no more luck")
         return take(self, count)
 
-    monkeypatch.setattr(worker_module.UniformStream, "take", faulty)
+    monkeypatch.setattr(UniformStream, "take", faulty)
     with pytest.raises(WorkerError, match=r"(?s)raised.*Traceback.*no more luck") as caught:
         train(cliff_world(), total_steps=10**9, runner="processes", start_method="fork")
     assert time.monotonic() - raised_at.value < 2.0
@@ -417,7 +417,8 @@ def test_ctrl_c_ends_cleanly(tmp_path):
 @on_linux
 def test_no_ctrl_c_is_lost_while_the_parent_reads_the_logs():
     """NumPy swallows what a signal raises while it makes some kinds of types."""
-    rings = [np.zeros(5, kind) for kind in (tables.EPISODE_DTYPE, tables.UPDATE_DTYPE, np.int64)]
+    kinds = (EPISODE_DTYPE, EPISODE_ROW, UPDATE_DTYPE, UPDATE_ROW)
+    rings = [np.zeros(5, kind) for kind in kinds]
     raised, caught = [], 0
 
     def interrupt(number, frame):
@@ -432,7 +433,7 @@ def test_no_ctrl_c_is_lost_while_the_parent_reads_the_logs():
                 signal.setitimer(signal.ITIMER_REAL, 0.0003)
                 while len(raised) == so_far:
                     for ring in rings:
-                        tables.joined(ring.dtype, [ring[:3], ring[3:]])
+                        joined(ring.dtype, [ring[:3], ring[3:]])
             except KeyboardInterrupt:
                 caught += 1
     finally:
@@ -483,7 +484,7 @@ def test_interpreted_workers_replay_too(tmp_path):
         import json
         import numpy as np
         from a3c_tut import cliff_world, replay, train
-        from a3c_tut.atomics import COMPILED
+        from a3c_tut.engine.atomics import COMPILED
         if __name__ == "__main__":
             run = train(cliff_world(), total_steps=20_000, runner="processes")
             again = replay(run)

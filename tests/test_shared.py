@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3c_tut import A3CConfig, cliff_world, tables
-from a3c_tut.atomics import COMPILED, acquire, read, release, store_word
-from a3c_tut.kernels import make_gradient
-from a3c_tut.shared import SharedBlock, arm, block_layout, check_sharing, disarm, undo
-from a3c_tut.signals import DONE, LOG_FULL
-from a3c_tut.team import TableTeam
-from a3c_tut.worker import _UNIFORMS_AHEAD
+from a3c_tut import A3CConfig, cliff_world
+from a3c_tut.engine.atomics import COMPILED, acquire, read, release, store_word
+from a3c_tut.engine.checkpoint import COUNTERS
+from a3c_tut.engine.crew import Job
+from a3c_tut.engine.kernels import make_gradient
+from a3c_tut.engine.log import LOG_ROWS
+from a3c_tut.engine.protocol import DONE, LOG_FULL
+from a3c_tut.engine.shared import SharedBlock, arm, block_layout, check_sharing, disarm, undo
+from a3c_tut.engine.streams import _UNIFORMS_AHEAD
+from a3c_tut.engine.team import TableTeam
 
 
 @pytest.fixture
@@ -53,13 +56,13 @@ def test_what_must_be_shared_is_and_what_must_be_local_is_not(block):
 
 def test_a_worker_shares_what_the_design_says_and_nothing_else():
     world, config = cliff_world(), A3CConfig(num_workers=2, shared_statistics=False)
-    team = TableTeam(world, config, 100, 100, 0, np.zeros((48, 4)), np.zeros(48))
+    team = TableTeam(Job.fresh(world, config), 100)
     try:
-        worker = team.job.worker(0, None)
-        block, own = worker._block, worker._local
-        assert all(block.holds(array) for array in (*worker._shared, *worker._log))
-        assert not any(block.holds(array) for array in own)
-        assert not any(block.holds(array) for array in worker._statistics if array.size)
+        worker = team.seat.worker(0, None)
+        block, own = worker._block, worker._run
+        assert all(block.holds(array) for array in (*own.shared, *own.log))
+        assert not any(block.holds(array) for array in own.me)
+        assert not any(block.holds(array) for array in own.statistics if array.size)
     finally:
         del worker, block, own
         team.close()
@@ -129,8 +132,7 @@ def test_the_lock_has_one_owner_and_a_bounded_wait():
 def test_memory_does_not_grow_with_the_requested_steps():
     sizes = []
     for steps in (1_000, 1_000_000_000):
-        team = TableTeam(cliff_world(), A3CConfig(), steps, steps, 0, np.zeros((48, 4)),
-                         np.zeros(48))  # fmt: skip
+        team = TableTeam(Job.fresh(cliff_world(), A3CConfig(), steps), steps)
         sizes.append(team._block._memory.size)
         team.close()
     assert sizes[0] == sizes[1]
@@ -138,15 +140,15 @@ def test_memory_does_not_grow_with_the_requested_steps():
 
 def test_a_log_that_is_not_drained_makes_its_worker_wait():
     config = A3CConfig(num_workers=1)
-    team = TableTeam(cliff_world(), config, 10**9, 10**9, 0, np.zeros((48, 4)), np.zeros(48))
+    team = TableTeam(Job.fresh(cliff_world(), config, 10**9), 10**9)
     try:
-        worker = team.job.worker(0, None if COMPILED else __import__("threading").Lock())
-        assert worker.advance(10 * tables.LOG_ROWS) == LOG_FULL
-        assert team.num_updates == tables.LOG_ROWS
+        worker = team.seat.worker(0, None if COMPILED else __import__("threading").Lock())
+        assert worker.advance(10 * LOG_ROWS) == LOG_FULL
+        assert team.num_updates == LOG_ROWS
         team.drain()
         assert worker.advance(10) == DONE
         team.drain()
-        assert len(team.logged()[1]) == tables.LOG_ROWS + 10
+        assert len(team.logged()[1]) == LOG_ROWS + 10
     finally:
         del worker
         team.close()
@@ -154,12 +156,11 @@ def test_a_log_that_is_not_drained_makes_its_worker_wait():
 
 def test_a_worker_takes_as_many_turns_as_it_is_told():
     """Also where its random numbers run out on the way."""
-    team = TableTeam(cliff_world(), A3CConfig(num_workers=1), 10**9, 10**9, 0, np.zeros((48, 4)),
-                     np.zeros(48))  # fmt: skip
+    team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=1), 10**9), 10**9)
     try:
-        worker = team.job.worker(0, None if COMPILED else __import__("threading").Lock())
+        worker = team.seat.worker(0, None if COMPILED else __import__("threading").Lock())
         assert worker.advance(16_000) == DONE
-        used = worker.state()["local_counters"][0, tables.UNIFORMS_USED]
+        used = worker.state()["local_counters"][0, COUNTERS.index("uniforms_used")]
         assert used > 2 * _UNIFORMS_AHEAD
         assert team.num_updates == 16_000
     finally:
@@ -169,9 +170,9 @@ def test_a_worker_takes_as_many_turns_as_it_is_told():
 
 def test_a_lost_log_row_is_noticed():
     config = A3CConfig(num_workers=1)
-    team = TableTeam(cliff_world(), config, 10**9, 10**9, 0, np.zeros((48, 4)), np.zeros(48))
+    team = TableTeam(Job.fresh(cliff_world(), config, 10**9), 10**9)
     try:
-        worker = team.job.worker(0, None if COMPILED else __import__("threading").Lock())
+        worker = team.seat.worker(0, None if COMPILED else __import__("threading").Lock())
         worker.advance(10)
         team._block.log(0).drained[1] = 1  # one row goes missing
         team.drain()
@@ -184,7 +185,7 @@ def test_a_lost_log_row_is_noticed():
 
 def test_closing_leaves_nothing_in_shared_memory():
     code = (
-        "from a3c_tut.shared import SharedBlock; import numpy as np\n"
+        "from a3c_tut.engine.shared import SharedBlock; import numpy as np\n"
         "block = SharedBlock({'x': (np.int64, (3,))}); block.array('x')[0] = 1\n"
         "block.close(); block.unlink()"
     )

@@ -21,15 +21,18 @@ from a3c_tut import (
     TableWorld,
     TrainingResult,
     cliff_world,
-    kernels,
     replay,
-    tables,
     train,
 )
+from a3c_tut.engine import kernels
+from a3c_tut.engine.buffers import ROWS_PUSHED, world_arrays
+from a3c_tut.engine.checkpoint import COUNTERS
+from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.log import LOG_ROWS
+from a3c_tut.engine.streams import UniformStream, worker_seeds
 from a3c_tut.files import written_whole
 from a3c_tut.gen_a3c_figures import listing_1
 from a3c_tut.results import FILE_VERSION, softmax_table
-from a3c_tut.worker import TableCrew, UniformStream, worker_seeds
 
 CLIFF = cliff_world()
 
@@ -218,7 +221,8 @@ class TestReference:
         for update in expected.updates:
             before = crew.steps
             crew.take_turns(np.array([update.worker]), 1_000)
-            actions[update.worker] += crew._scratch.rollout.actions[: crew.steps - before].tolist()
+            taken = crew.run.scratch.rollout.actions[: crew.steps - before]
+            actions[update.worker] += taken.tolist()
         assert actions == [me.actions for me in expected.workers]
 
     @pytest.mark.parametrize("ahead", [1, 64, 1_000])
@@ -227,7 +231,7 @@ class TestReference:
         monkeypatch.setattr("a3c_tut.worker._UNIFORMS_AHEAD", ahead)
         config = A3CConfig(num_workers=2, rollout_length=(3, 7))
         result = train(SLIPPERY, config, total_steps=3_000, seed=1)
-        assert result.state["local_counters"][:, tables.UNIFORMS_USED].min() > 1_500
+        assert result.state["local_counters"][:, COUNTERS.index("uniforms_used")].min() > 1_500
         assert_agrees(result, reference.a3c(SLIPPERY, config, 3_000, 1))
 
     def test_weighted_order(self):
@@ -246,7 +250,7 @@ class TestReference:
 
 def make_crew(world: TableWorld, config: A3CConfig, total_steps: int, seed: Any) -> TableCrew:
     theta, V = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    return TableCrew(world, config, total_steps, seed, theta, V)
+    return TableCrew(Job(world, config, total_steps, seed, theta, V))
 
 
 # --- the same again ----------------------------------------------------------------------------
@@ -290,7 +294,7 @@ class TestRepetition:
 
     def test_more_turns_than_the_log_holds(self):
         """Runs are done in chunks; where a chunk ends cannot be seen."""
-        config, count = A3CConfig(rollout_length=1), 2 * tables.LOG_ROWS + 700
+        config, count = A3CConfig(rollout_length=1), 2 * LOG_ROWS + 700
         result = train(SLIPPERY, config, total_steps=count, schedule="random")
         crew = make_crew(SLIPPERY, config, count, 0)
         assert len(result.updates) == count
@@ -383,7 +387,7 @@ class TestEpisodes:
             steps = int(updates[result.schedule == worker].sum())
             rest = steps - own["length"].sum()
             assert 0 <= rest < limit
-            assert rest == result.state["local_counters"][worker, tables.EPISODE_STEPS]
+            assert rest == result.state["local_counters"][worker, COUNTERS.index("episode_steps")]
             assert own["length"].max() <= limit
             assert set(own["length"][own["truncated"]]) <= {limit}
 
@@ -473,7 +477,7 @@ class TestSpecialCases:
         config = A3CConfig(num_workers=1)
         result = train(WORLDS[world], config, total_steps=2_000, seed=8)
 
-        arrays = tables.world_arrays(WORLDS[world], config)
+        arrays = world_arrays(WORLDS[world], config)
         num_states, num_actions = result.theta.shape
         theta, V = np.zeros((num_states, num_actions)), np.zeros(num_states)
         square_theta, square_V = np.zeros_like(theta), np.zeros_like(V)
@@ -548,7 +552,7 @@ class TestWorkersOwnCopy:
         world = cliff_world(3, states // 3) if states > 4 else ring_world(states)
         config = A3CConfig(sync_every=sync_every)
         crew = make_crew(world, config, 10**6, seed)
-        copies = [(crew.shared.theta.copy(), crew.shared.V.copy()) for _ in range(3)]
+        copies = [(crew.run.shared.theta.copy(), crew.run.shared.V.copy()) for _ in range(3)]
         pushes = [0, 0, 0]
         generator = np.random.default_rng(seed)
         shares = np.array(weights) / sum(weights)
@@ -557,19 +561,19 @@ class TestWorkersOwnCopy:
             crew.take_turns(np.array([worker]), 10**6)
             pushes[worker] += 1
             if pushes[worker] % sync_every == 0:
-                copies[worker] = (crew.shared.theta.copy(), crew.shared.V.copy())
+                copies[worker] = (crew.run.shared.theta.copy(), crew.run.shared.V.copy())
             for index, (theta, V) in enumerate(copies):
-                assert np.array_equal(crew.local.theta[index], theta)
-                assert np.array_equal(crew.local.V[index], V)
+                assert np.array_equal(crew.run.me.theta[index], theta)
+                assert np.array_equal(crew.run.me.V[index], V)
 
     def test_the_ring_overflows_in_the_test_above(self):
         """A worker that comes back after hundreds of rows finds its table whole all the same."""
         crew = make_crew(CLIFF, A3CConfig(), 10**6, 0)
         crew.take_turns(np.array([0] * 60 + [1]), 10**6)
-        assert crew.shared.counters[tables.ROWS_PUSHED] > len(crew.shared.touched)
-        assert np.array_equal(crew.local.theta[1], crew.shared.theta)
-        assert np.array_equal(crew.local.V[1], crew.shared.V)
-        assert not crew.local.theta[2].any()
+        assert crew.run.shared.counters[ROWS_PUSHED] > len(crew.run.shared.touched)
+        assert np.array_equal(crew.run.me.theta[1], crew.run.shared.theta)
+        assert np.array_equal(crew.run.me.V[1], crew.run.shared.V)
+        assert not crew.run.me.theta[2].any()
 
     def test_acts_with_its_copy_not_with_the_shared_tables(self):
         """Nothing that others push changes a worker's next rollout."""
@@ -593,7 +597,7 @@ class TestWorkersOwnCopy:
         result = train(CLIFF, config, total_steps=30, initial_theta=theta, initial_values=values)
         assert np.array_equal(result.theta, theta)
         np.testing.assert_allclose(result.values, values, rtol=1e-14)
-        assert set(result.state["local_counters"][:, tables.STATE]) == {0}  # up, and up
+        assert set(result.state["local_counters"][:, COUNTERS.index("state")]) == {0}  # up, and up
         np.testing.assert_allclose(result.updates["entropy"], 0.0, atol=1e-12)
 
     def test_given_tables_are_not_written_to(self):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 STATIC = Path(__file__).resolve().parents[1] / "book" / "static"
-TWIN = ("random", "portable", "kernels", "tables", "training", "worker")
+TWIN = ("random", "portable", "kernels", "log", "buffers", "turn", "training", "worker")
 
 #: Trains what it is asked for, to the end.
 RUN = """asked => {

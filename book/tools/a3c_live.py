@@ -20,8 +20,8 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 SCRIPTS = (
-    "random", "portable", "kernels", "tables", "training", "worker", "draw", "live", "stepper",
-    "start",
+    "random", "portable", "kernels", "log", "buffers", "turn", "training", "worker", "draw", "live",
+    "stepper", "start",
 )  # fmt: skip
 RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML

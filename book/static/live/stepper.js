@@ -19,21 +19,20 @@
     const { world, config, seed, total_steps } = asked;
     const crew = new a3c.TableCrew(world, config, total_steps, seed);
     for (let at = 0; at < before.length; at += 1024) crew.take_turns(before.subarray(at, at + 1024), Infinity);
-    const { world: arrays, settings, shared, statistics, local, scratch, log } = crew;
-    const drifts = () => local.theta.map((theta, w) => distance(theta, local.V[w], shared.theta, shared.V));
+    const { run } = crew, { shared, me } = run;
+    const drifts = () => me.theta.map((theta, w) => distance(theta, me.V[w], shared.theta, shared.V));
     const first = { drifts: drifts(), theta: shared.theta.slice(), V: shared.V.slice() };
     const pushes = Array.from(order, (worker, i) => {
       crew.refill();
-      a3c.prepare(arrays, settings, local, worker, scratch);
-      if (settings.global_critic) a3c.evaluate(arrays, settings, worker, shared.V, scratch);
-      a3c.push(arrays, settings, shared, statistics, local, worker, scratch, log);
+      const [walk, formed] = a3c.prepare(run, worker);
+      a3c.push(run, worker, walk, a3c.between(run, worker, walk, formed));
       const pushed = drifts();
-      a3c.sync(arrays, settings, shared, local, worker);
-      const synced = local.counters[worker][a3c.SYNCED_AT] === shared.counters[a3c.UPDATES];
-      a3c.walk_on(shared, local, worker, scratch, log);
-      const [, updates] = a3c.drain(log);
+      a3c.after(run, worker);
+      const synced = me.synced_at[worker] === shared.counters[a3c.UPDATES];
+      a3c.finish_turn(run, worker, walk);
+      const [, updates] = a3c.drain(run.log);
       return {
-        worker, synced, length: scratch.turn.length, terminated: scratch.turn.terminated,
+        worker, synced, length: walk.length, terminated: walk.terminated,
         staleness: updates.staleness[0], grad_norm: updates.grad_norm[0],
         pushed, after: drifts(), theta: shared.theta.slice(), V: shared.V.slice(), number: before.length + i,
       };

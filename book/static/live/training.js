@@ -1,14 +1,14 @@
-// Workers, schedules and whole runs: the twin of a3c_tut/worker.py (all workers in one process),
-// schedules.py, runners/emulated.py and training.py, with their names.
+// Random streams, all workers in one process, schedules and whole runs: the twin of
+// a3c_tut/engine/streams.py, crew.py and runners/emulated.py, a3c_tut/schedules.py and training.py,
+// with their names.
 (globalThis.a3cModules ??= []).push(function training(a3c) {
   "use strict";
   const {
-    SeedSequence, PCG64, DONE, NEEDS_UNIFORMS, FINISHED, DIVERGED, STEPS, UPDATES, CURSOR,
-    UNIFORMS_USED, take_turns, drain,
+    SeedSequence, PCG64, NEEDS_UNIFORMS, DIVERGED, STEPS, UPDATES, take_turns, drain,
   } = a3c;
   const UNIFORMS_AHEAD = 4096;
 
-  // --- worker.py ---
+  // --- streams.py ---
 
   /** The seeds of the workers' random streams: one whole number, or a list with one per worker. */
   function worker_seeds(seed, num_workers) {
@@ -17,11 +17,13 @@
   }
 
   function refill(local, index, stream) {
-    const buffer = local.uniforms[index], cursor = local.counters[index][CURSOR];
+    const buffer = local.uniforms[index], cursor = local.cursor[index];
     buffer.copyWithin(0, cursor);
     stream.random(buffer, buffer.length - cursor);
-    local.counters[index][CURSOR] = 0;
+    local.cursor[index] = 0;
   }
+
+  // --- crew.py ---
 
   function statistics_owners(config) {
     if (config.optimizer === "sgd") return 0;
@@ -31,31 +33,35 @@
   /** All workers of a run, taking turns in a given order. */
   class TableCrew {
     constructor(world, config, total_steps, seed) {
-      this.world = a3c.world_arrays(world, config);
-      this.settings = a3c.make_settings(config, total_steps);
-      this.scratch = a3c.make_scratch(this.settings, this.world);
-      this.log = a3c.make_log();
-      const { num_states, num_actions } = this.world;
+      const arrays = a3c.world_arrays(world, config);
+      const settings = a3c.make_settings(config, total_steps);
+      const { num_states, num_actions } = arrays;
       const theta = new Float64Array(num_states * num_actions), V = new Float64Array(num_states);
-      this.shared = a3c.make_shared(theta, V);
-      this.statistics = a3c.make_statistics(statistics_owners(config), num_states, num_actions);
-      const longest = Math.max(...this.settings.rollout_length);
+      const longest = Math.max(...settings.rollout_length);
       const workers = Array.from({ length: config.num_workers }, (_, worker) => worker);
-      this.local = a3c.make_local(workers, theta, V, Math.max(UNIFORMS_AHEAD, 4 * longest));
+      this.run = {
+        world: arrays,
+        settings,
+        shared: a3c.make_shared(theta, V),
+        statistics: a3c.make_statistics(statistics_owners(config), num_states, num_actions),
+        me: a3c.make_local(workers, theta, V, Math.max(UNIFORMS_AHEAD, 4 * longest)),
+        scratch: a3c.make_scratch(settings, arrays),
+        log: a3c.make_log(),
+      };
       this.streams = worker_seeds(seed, config.num_workers).map((one) => new PCG64(one));
     }
 
     get steps() {
-      return this.shared.counters[STEPS];
+      return this.run.shared.counters[STEPS];
     }
 
     get num_updates() {
-      return this.shared.counters[UPDATES];
+      return this.run.shared.counters[UPDATES];
     }
 
     refill() {
       this.streams.forEach((stream, index) => {
-        if (this.local.counters[index][CURSOR] > 0) refill(this.local, index, stream);
+        if (this.run.me.cursor[index] > 0) refill(this.run.me, index, stream);
       });
     }
 
@@ -64,12 +70,9 @@
       let turn = 0, why = NEEDS_UNIFORMS;
       while (why === NEEDS_UNIFORMS) {
         this.refill();
-        [turn, why] = take_turns(
-          this.world, this.settings, this.shared, this.statistics, this.local, this.scratch,
-          this.log, schedule, turn, stop_at,
-        );
+        [turn, why] = take_turns(this.run, schedule, turn, stop_at);
       }
-      return [why === DIVERGED, ...drain(this.log)];
+      return [why === DIVERGED, ...drain(this.run.log)];
     }
   }
 
@@ -165,10 +168,10 @@
     const crew = new TableCrew(world, config, total_steps, seed);
     const order = make_schedule(schedule, config, seed);
     const stop_at = Array.isArray(schedule) ? Infinity : total_steps;
-    const longest = Math.max(...crew.settings.rollout_length);
+    const longest = Math.max(...crew.run.settings.rollout_length);
     const chunk = Math.max(1, Math.min(4096, Math.floor(10000 / longest)));
     const [diverged, episodes, updates] = yield* run(crew, order, stop_at, chunk);
-    const { theta, V } = crew.shared;
+    const { theta, V } = crew.run.shared;
     return { diverged, episodes, updates, theta, V, steps: crew.steps };
   }
 

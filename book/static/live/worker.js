@@ -147,7 +147,9 @@
 
 if (typeof importScripts === "function") {
   // This file was started as a worker.
-  importScripts("random.js", "portable.js", "kernels.js", "tables.js", "training.js");
+  importScripts(
+    "random.js", "portable.js", "kernels.js", "log.js", "buffers.js", "turn.js", "training.js",
+  );
   const a3c = {};
   const [first, ...others] = globalThis.a3cModules; // this file's own module came first
   for (const module of [...others, first]) module(a3c);

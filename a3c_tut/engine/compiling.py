@@ -18,7 +18,7 @@ except ImportError:  # WebAssembly, or a Python that Numba does not know yet
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Function, *built_on: Callable[..., Any]) -> Function:
     """Compile a function with Numba where it is installed; otherwise return it as it is.
 
     `error_model="numpy"` spares a test for zero at each division (none here divides by zero).
@@ -26,6 +26,12 @@ def kernel(function: Function) -> Function:
     the kernels make no arrays, so none need be counted; counting took four fifths of the time.
     Compiled code is cached on disk, once per machine, and runs without the interpreter lock, so
     that threads run side by side. Numba's own switch `NUMBA_DISABLE_JIT=1` interprets.
+
+    Parameters
+    ----------
+    function : to be compiled
+    *built_on : functions outside the engine and the function's own file
+        That are compiled into it: when their files change, it is compiled anew.
 
     Examples
     --------
@@ -35,24 +41,54 @@ def kernel(function: Function) -> Function:
     >>> double(21)
     42
     """
+    return _compiled(function, built_on, forceinline=True)
+
+
+def inlined(function: Function) -> Function:
+    """Compile like `kernel`, but as a part of whatever calls it: for the parts of a turn.
+
+    To hand all of a run's arrays from function to function costs nothing at run time and much when
+    it is compiled: more than the functions themselves. These are put into their caller's source
+    first.
+
+    Examples
+    --------
+    >>> @inlined
+    ... def double(x):
+    ...     return 2 * x
+    >>> @kernel
+    ... def quadruple(x):
+    ...     return double(double(x))
+    >>> quadruple(21)
+    84
+    """
+    return _compiled(function, (), inline="always")
+
+
+def _compiled(function: Function, built_on: tuple[Callable[..., Any], ...], **how: Any) -> Function:
     if numba is None:
         return function
     has_file = os.path.exists(function.__code__.co_filename)  # nowhere to keep it otherwise
-    jit = numba.njit(cache=has_file, error_model="numpy", forceinline=True, nogil=True, _nrt=False)
+    jit = numba.njit(cache=has_file, error_model="numpy", nogil=True, _nrt=False, **how)
     compiled: Any = jit(function)
     if has_file and hasattr(compiled, "_cache"):
         # Numba notices when a kernel's own file has changed, but not the files of those it calls.
         index = compiled._cache._cache_file
-        index._source_stamp = (index._source_stamp, _sources())
+        others = {getattr(other, "py_func", other).__code__.co_filename for other in built_on}
+        index._source_stamp = (index._source_stamp, _sources(), *map(_digest, sorted(others)))
     return cast(Function, compiled)
 
 
 @lru_cache(maxsize=1)
 def _sources() -> str:
-    """Return a digest of the package's source: what compiled code may depend on."""
+    """Return a digest of the engine's source: what any compiled code may depend on."""
+    return _digest(*sorted(Path(__file__).parent.rglob("*.py")))
+
+
+def _digest(*paths: str | Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for path in paths:
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 
 
@@ -76,6 +112,7 @@ if numba is not None and not numba.config.DISABLE_JIT:
 
         Examples
         --------
+        >>> import numpy as np
         >>> @kernel
         ... def entry(table, state):
         ...     fetch_early(table, state)
@@ -113,5 +150,5 @@ else:
 
         Examples
         --------
-        >>> fetch_early(np.zeros((2, 2)), 1)
+        >>> fetch_early([[0.0, 0.0], [0.0, 0.0]], 1)
         """

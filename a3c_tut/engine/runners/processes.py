@@ -21,9 +21,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from a3c_tut.atomics import COMPILED
+from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.engine.protocol import (
+    DIVERGED,
+    FINISHED,
+    GO,
+    LOCK_BUSY,
+    LOG_FULL,
+    PAUSE,
+    PAUSED,
+    STOP,
+)
 from a3c_tut.errors import WorkerError
-from a3c_tut.signals import DIVERGED, FINISHED, GO, LOCK_BUSY, LOG_FULL, PAUSE, PAUSED, STOP
 
 START_METHODS = ("spawn", "forkserver", "fork")
 
@@ -47,11 +56,10 @@ class Team(Protocol):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.team import TableTeam
-    >>> zeros = np.zeros((48, 4))
-    >>> team: Team = TableTeam(cliff_world(), A3CConfig(), 100, 100, 0, zeros, zeros[:, 0])
+    >>> from a3c_tut.engine.crew import Job
+    >>> from a3c_tut.engine.team import TableTeam
+    >>> team: Team = TableTeam(Job.fresh(cliff_world(), A3CConfig()), stop_at=100)
     >>> team.go(); team.pause(True); team.pause(False); team.drain(); team.stop()
     >>> # worker 0 died, not in a push
     >>> team.steps, team.num_updates, team.bury(0, None)
@@ -59,7 +67,7 @@ class Team(Protocol):
     >>> team.close()
     """
 
-    job: Any
+    seat: Any
     num_workers: int
 
     @property
@@ -100,7 +108,7 @@ class Outcome:
     states : dict
         What each worker that came to the end held then.
     tallies : dict
-        What each of them counted; see `worker.advance`.
+        What each of them counted; see `engine.worker.advance`.
 
     Examples
     --------
@@ -219,11 +227,10 @@ def run(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.team import TableTeam
-    >>> config, zeros = A3CConfig(num_workers=1), np.zeros((48, 4))
-    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, zeros, zeros[:, 0])
+    >>> from a3c_tut.engine.crew import Job
+    >>> from a3c_tut.engine.team import TableTeam
+    >>> team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=1)), stop_at=100)
     >>> ended = run(team, start_method="spawn", on_worker_failure="raise", failures=[],
     ...             on_progress=lambda steps: None)
     >>> ended.diverged, sorted(ended.states), team.steps
@@ -273,13 +280,13 @@ class _Watch:
         """Start one process per worker."""
         if COMPILED:
             # Compile here, once: the workers find the code on disk.
-            self._team.job.worker(0, None).advance(0)
+            self._team.seat.worker(0, None).advance(0)
         with _one_math_thread():
             for worker in range(self._team.num_workers):
                 ours, theirs = self._context.Pipe()
                 process = self._context.Process(
                     target=work,
-                    args=(self._team.job, worker, self._lock, theirs),
+                    args=(self._team.seat, worker, self._lock, theirs),
                     name=f"a3c worker {worker}",
                     daemon=True,
                 )
@@ -379,14 +386,14 @@ class _Watch:
             pipe.close()
 
 
-def work(job: Any, worker: int, lock: Any, pipe: Any) -> None:
+def work(seat: Any, worker: int, lock: Any, pipe: Any) -> None:
     """Be one worker process: report, wait for the start, advance until told to stop.
 
     Ctrl-C is left to the parent, and a worker whose parent is gone ends itself.
 
     Parameters
     ----------
-    job : what makes the worker, as `worker.TableJob` does
+    seat : what makes the worker, as `engine.worker.Seat` does
     worker : int
     lock : multiprocessing lock, or None where the compiled one is used
     pipe : connection to the parent
@@ -397,16 +404,16 @@ def work(job: Any, worker: int, lock: Any, pipe: Any) -> None:
     --------
     For once in the parent's own process, where Ctrl-C has to go on working:
 
-    >>> import numpy as np
     >>> from unittest.mock import patch
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.team import TableTeam
-    >>> config, zeros = A3CConfig(num_workers=1, update_mode="hogwild"), np.zeros((48, 4))
-    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, zeros, zeros[:, 0])
+    >>> from a3c_tut.engine.crew import Job
+    >>> from a3c_tut.engine.team import TableTeam
+    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> team.go()
     >>> ours, theirs = multiprocessing.Pipe()
     >>> with patch("signal.signal"):
-    ...     work(team.job, 0, None, theirs)
+    ...     work(team.seat, 0, None, theirs)
     >>> ours.recv()[0], ours.recv()[0], team.steps
     ('ready', 'done', 100)
     >>> ours.close(); theirs.close(); team.close()
@@ -414,7 +421,7 @@ def work(job: Any, worker: int, lock: Any, pipe: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        own = job.worker(worker, lock)
+        own = seat.worker(worker, lock)
         own.advance(0)  # load the compiled code now
         pipe.send(("ready", None))
         while not own.signal(GO) and not own.signal(STOP):

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import tables
-from a3c_tut.atomics import read, store_word
-from a3c_tut.config import A3CConfig
-from a3c_tut.shared import SharedBlock, block_layout, undo
-from a3c_tut.signals import GO, LOCK, PAUSE, STOP
-from a3c_tut.worker import Seed, TableJob
-from a3c_tut.worlds import TableWorld
+from a3c_tut.engine import checkpoint
+from a3c_tut.engine.atomics import read, store_word
+from a3c_tut.engine.buffers import STEPS, UPDATES
+from a3c_tut.engine.crew import Job
+from a3c_tut.engine.log import (
+    EPISODE_DTYPE,
+    EPISODE_ROW,
+    UPDATE_DTYPE,
+    UPDATE_ROW,
+    drain,
+    joined,
+    published,
+)
+from a3c_tut.engine.protocol import GO, LOCK, PAUSE, STOP
+from a3c_tut.engine.shared import SharedBlock, block_layout, undo
+from a3c_tut.engine.worker import Seat
 
 
 class TableTeam:
@@ -22,22 +31,18 @@ class TableTeam:
 
     Parameters
     ----------
-    world, config, total_steps, seed : what was asked for
+    job : Job
     stop_at : int
         The push that brings the shared step counter here is the last.
-    theta, V : (S, A) and (S,)
-        Initial tables, in learning units.
-    state : mapping of arrays, optional
-        Of an earlier run: go on from there.
 
     Examples
     --------
     A worker for once in the parent's own process, and without a lock:
 
-    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut import A3CConfig, cliff_world
     >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
-    >>> team = TableTeam(cliff_world(), config, 100, 100, 0, np.zeros((48, 4)), np.zeros(48))
-    >>> worker = team.job.worker(0, None)
+    >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
+    >>> worker = team.seat.worker(0, None)
     >>> team.go()
     >>> worker.signal(GO), worker.signal(STOP)
     (1, 0)
@@ -64,45 +69,29 @@ class TableTeam:
     >>> del worker; team.close()
     """
 
-    def __init__(
-        self,
-        world: TableWorld,
-        config: A3CConfig,
-        total_steps: int,
-        stop_at: int,
-        seed: Seed,
-        theta: NDArray[np.float64],
-        V: NDArray[np.float64],
-        state: Mapping[str, NDArray[Any]] | None = None,
-    ):
+    def __init__(self, job: Job, stop_at: int):
+        config = job.config
         self.num_workers = config.num_workers
-        self._own_statistics = config.optimizer == "rmsprop" and not config.shared_statistics
-        self._block = SharedBlock(block_layout(world, config))
+        self._block = SharedBlock(block_layout(job.world, config))
         shared, statistics = self._block.shared(), self._block.statistics()
-        shared.theta[:], shared.V[:] = theta, V
-        states = None
-        if state is not None:
-            tables.restore_shared(state, shared, statistics)
-            states = [
-                tables.state_of_worker(state, worker, self._own_statistics)
-                for worker in range(config.num_workers)
-            ]
-        self._first_update = int(shared.counters[tables.UPDATES])
-        self._rows: list[tuple[NDArray[Any], ...]] = []
+        shared.theta[:], shared.V[:] = job.theta, job.V
+        if job.state is not None:
+            checkpoint.restore_shared(job.state, shared, statistics)
+        self._first_update = int(shared.counters[UPDATES])
+        self._episodes: list[NDArray[Any]] = []
+        self._updates: list[NDArray[Any]] = []
         self._dead: set[int] = set()
-        self.job = TableJob(
-            world, config, total_steps, stop_at, seed, theta, V, states, self._block.name
-        )
+        self.seat = Seat(job, stop_at, self._block.name)
 
     @property
     def steps(self) -> int:
         """Environment steps pushed so far, by all workers."""
-        return int(self._block.array("counters")[tables.STEPS])
+        return int(self._block.array("counters")[STEPS])
 
     @property
     def num_updates(self) -> int:
         """Pushes so far, by all workers."""
-        return int(self._block.array("counters")[tables.UPDATES])
+        return int(self._block.array("counters")[UPDATES])
 
     def go(self) -> None:
         """Let the workers begin."""
@@ -120,7 +109,11 @@ class TableTeam:
         """Take the rows that the workers have logged."""
         for worker in range(self.num_workers):
             if worker not in self._dead:
-                self._rows.append(tables.drain(self._block.log(worker)))
+                self._take(*drain(self._block.log(worker)))
+
+    def _take(self, episodes: NDArray[Any], updates: NDArray[Any]) -> None:
+        self._episodes.append(episodes)
+        self._updates.append(updates)
 
     def bury(self, worker: int, lock: Any) -> bool:
         """Undo the push that a worker died in, if it did, and free the lock for the others.
@@ -143,15 +136,11 @@ class TableTeam:
             lock.release()
         if owned:
             undo(self._block.journal(worker), self._block.shared(), self._block.statistics())
+        self._take(*drain(self._block.log(worker)))
+        # What was undone may have been logged, and taken out already.
         whole = self.num_updates
-        episodes, updates, of_episodes, of_updates = tables.drain(self._block.log(worker))
-        kept, kept_updates = of_episodes < whole, of_updates < whole
-        # What was undone may have been taken out already.
-        if owned:
-            self._rows = [_before(rows, whole) for rows in self._rows]
-        self._rows.append((
-            episodes[kept], updates[kept_updates], of_episodes[kept], of_updates[kept_updates]
-        ))  # fmt: skip
+        self._episodes = [rows[rows["update"] < whole] for rows in self._episodes]
+        self._updates = [rows[rows["update"] < whole] for rows in self._updates]
         self._dead.add(worker)
         if owned:
             store_word(words, LOCK, 0)
@@ -167,23 +156,19 @@ class TableTeam:
         AssertionError
             When the updates are not numbered without gap: then a log row was lost.
         """
-        rows = [np.concatenate(column) for column in zip(*self._rows, strict=True)]
-        episodes, updates, of_episodes, of_updates = rows
-        order = np.argsort(of_updates, kind="stable")
-        expected = np.arange(self._first_update, self.num_updates)
-        if not np.array_equal(of_updates[order], expected):
+        episodes = _in_order(EPISODE_ROW, self._episodes)
+        updates = _in_order(UPDATE_ROW, self._updates)
+        if not np.array_equal(updates["update"], np.arange(self._first_update, self.num_updates)):
             raise AssertionError(
-                f"{len(of_updates)} logged updates do not match {len(expected)} counted ones"
+                f"{len(updates)} logged updates do not match "
+                f"{self.num_updates - self._first_update} counted ones"
             )
-        self._rows = [(
-            episodes[np.argsort(of_episodes, kind="stable")], updates[order],
-            np.sort(of_episodes, kind="stable"), of_updates[order],
-        )]  # fmt: skip
-        return self._rows[0][0], self._rows[0][1]
+        self._episodes, self._updates = [episodes], [updates]
+        return published(EPISODE_DTYPE, episodes), published(UPDATE_DTYPE, updates)
 
-    def state(self, own: Mapping[int, Mapping[str, NDArray[Any]]]) -> tables.State:
+    def state(self, own: Mapping[int, checkpoint.State]) -> checkpoint.State:
         """Join the shared memory and the workers' own, as they sent it, to one state."""
-        state = tables.snapshot_shared(self._block.shared(), self._block.statistics())
+        state = checkpoint.snapshot_shared(self._block.shared(), self._block.statistics())
         for name in own[0]:
             state[name] = np.concatenate([own[worker][name] for worker in range(self.num_workers)])
         return state
@@ -194,7 +179,7 @@ class TableTeam:
         self._block.unlink()
 
 
-def _before(rows: tuple[NDArray[Any], ...], update: int) -> tuple[NDArray[Any], ...]:
-    episodes, updates, of_episodes, of_updates = rows
-    kept, kept_updates = of_episodes < update, of_updates < update
-    return episodes[kept], updates[kept_updates], of_episodes[kept], of_updates[kept_updates]
+def _in_order(dtype: np.dtype[Any], pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join rows of several logs in the order of their updates."""
+    rows = joined(dtype, pieces)
+    return rows[np.argsort(rows["update"], kind="stable")]

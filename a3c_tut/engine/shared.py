@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import tables
-from a3c_tut.atomics import exchange
-from a3c_tut.compiling import kernel
 from a3c_tut.config import A3CConfig
-from a3c_tut.signals import NUM_WORDS
+from a3c_tut.engine.atomics import exchange
+from a3c_tut.engine.buffers import Shared, Statistics, ring_size
+from a3c_tut.engine.compiling import kernel
+from a3c_tut.engine.log import LOG_LAYOUT, Log
+from a3c_tut.engine.protocol import NUM_WORDS
 from a3c_tut.worlds import TableWorld
 
 _LINE = 64  # bytes of a cache line: what different workers write should not share one
@@ -65,8 +66,8 @@ def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
     """
     states, actions = world.num_states, world.num_actions
     owners = 1 if config.optimizer == "rmsprop" and config.shared_statistics else 0
-    ring = tables.ring_size(states)
-    n = max(config.per_worker("rollout_length"))
+    ring = ring_size(states)
+    n = config.longest_rollout
     layout: Layout = {
         "words": (np.int64, (NUM_WORDS,)),
         "theta": (np.float64, (states, actions)),
@@ -92,7 +93,7 @@ def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
     for worker in range(config.num_workers):
         for name, (dtype, shape) in journal.items():
             layout[f"journal{worker}.{name}"] = (dtype, shape)
-        for name, (dtype, shape) in tables.LOG_LAYOUT.items():
+        for name, (dtype, shape) in LOG_LAYOUT.items():
             layout[f"log{worker}.{name}"] = (dtype, shape)
     return layout
 
@@ -113,7 +114,7 @@ def arm(journal, shared, statistics, gradient, num_rows):  # type: ignore[no-unt
     A worker dies with a push half done; the journal knows what was there before:
 
     >>> from a3c_tut import cliff_world
-    >>> from a3c_tut.kernels import make_gradient
+    >>> from a3c_tut.engine.kernels import make_gradient
     >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig()))
     >>> shared, statistics, journal = block.shared(), block.statistics(), block.journal(0)
     >>> gradient = make_gradient(5, 48, 4)
@@ -166,7 +167,7 @@ def disarm(journal):  # type: ignore[no-untyped-def]
     exchange(journal.armed, 0, 0)
 
 
-def undo(journal: Journal, shared: tables.Shared, statistics: tables.Statistics) -> bool:
+def undo(journal: Journal, shared: Shared, statistics: Statistics) -> bool:
     """Undo the push whose worker died in it; return whether there was one.
 
     Parameters
@@ -252,13 +253,13 @@ class SharedBlock:
         offset, dtype, shape = self._places[name]
         return np.ndarray(shape, dtype, buffer=self._memory.buf, offset=offset)
 
-    def shared(self) -> tables.Shared:
+    def shared(self) -> Shared:
         """Return the parameters and counters."""
-        return tables.Shared(*(self.array(name) for name in tables.Shared._fields))
+        return Shared(*(self.array(name) for name in Shared._fields))
 
-    def statistics(self) -> tables.Statistics:
+    def statistics(self) -> Statistics:
         """Return the optimizer's statistics; empty where they are not shared."""
-        return tables.Statistics(
+        return Statistics(
             self.array("square_theta"),
             self.array("square_V"),
             self.array("last_update"),
@@ -269,9 +270,9 @@ class SharedBlock:
         """Return a worker's journal of its push under way."""
         return Journal(*(self.array(f"journal{worker}.{name}") for name in Journal._fields))
 
-    def log(self, worker: int) -> tables.Log:
+    def log(self, worker: int) -> Log:
         """Return a worker's log."""
-        return tables.Log(*(self.array(f"log{worker}.{name}") for name in tables.Log._fields))
+        return Log(*(self.array(f"log{worker}.{name}") for name in Log._fields))
 
     def holds(self, array: NDArray[Any]) -> bool:
         """Return whether an array lies in this block."""

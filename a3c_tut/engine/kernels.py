@@ -3,7 +3,7 @@
 Plain Python on arrays: compiled by Numba where Numba is installed, interpreted where it is not,
 with the same results bit for bit, on every processor and operating system. That holds because every
 function is an explicit loop over `+ - * /` and `sqrt`, which IEEE 754 fixes to the last bit, and
-over `exp` and `log` made of them (`a3c_tut.portable`); array expressions, `**` and the `exp` of a
+over `exp` and `log` made of them (`engine.portable`); array expressions, `**` and the `exp` of a
 maths library round differently from one machine to the next.
 
 Time index, everywhere: a rollout of T steps has states `s_0 .. s_T` (T + 1 of them) and actions
@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.compiling import fetch_early, kernel
-from a3c_tut.portable import exp, log
+from a3c_tut.engine.compiling import fetch_early, kernel
+from a3c_tut.engine.portable import exp, log
 
 #: Tables of fewer states, some 100 bytes each, are at hand in a core's own cache.
 CACHED_STATES = 4096
@@ -232,7 +232,7 @@ def choose_start(world, uniform):  # type: ignore[no-untyped-def]
     Examples
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.tables import world_arrays
+    >>> from a3c_tut.engine.buffers import world_arrays
     >>> int(choose_start(world_arrays(cliff_world(), A3CConfig()), 0.5))
     36
     """
@@ -260,7 +260,7 @@ def step(world, state, action, uniform):  # type: ignore[no-untyped-def]
     Examples
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.tables import world_arrays
+    >>> from a3c_tut.engine.buffers import world_arrays
     >>> cliff = world_arrays(cliff_world(), A3CConfig())
     >>> [float(x) for x in step(cliff, 35, 2, 0.0)]  # down to the goal
     [47.0, -1.0, 1.0]
@@ -290,7 +290,7 @@ def fetch_neighbours(world, theta, state):  # type: ignore[no-untyped-def]
     Examples
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.tables import world_arrays
+    >>> from a3c_tut.engine.buffers import world_arrays
     >>> fetch_neighbours(world_arrays(cliff_world(), A3CConfig()), np.zeros((48, 4)), 36)
     """
     if world.next_state.shape[0] < CACHED_STATES:
@@ -336,7 +336,7 @@ def collect_rollout(  # type: ignore[no-untyped-def]
     Down from the cell above the goal, with a policy that is sure of it:
 
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.tables import world_arrays
+    >>> from a3c_tut.engine.buffers import world_arrays
     >>> theta = np.zeros((48, 4)); theta[:, 2] = 1000.0
     >>> rollout = make_rollout(5, 4)
     >>> ended = collect_rollout(

@@ -22,9 +22,8 @@ class Crew(Protocol):
     --------
     >>> import numpy as np
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> from a3c_tut.worker import TableCrew
-    >>> zeros = np.zeros((48, 4))
-    >>> crew: Crew = TableCrew(cliff_world(), A3CConfig(), 100, 0, zeros, zeros[:, 0])
+    >>> from a3c_tut.engine.crew import Job, TableCrew
+    >>> crew: Crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
     >>> diverged, episodes, updates = crew.take_turns(np.array([0, 1]), stop_at=100)
     >>> diverged, crew.steps, crew.num_updates
     (False, 10, 2)
@@ -66,12 +65,10 @@ def run(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.engine.crew import Job, TableCrew
     >>> from a3c_tut.schedules import RoundRobin
-    >>> from a3c_tut.worker import TableCrew
-    >>> zeros = np.zeros((48, 4))
-    >>> crew = TableCrew(cliff_world(), A3CConfig(), 100, 0, zeros, zeros[:, 0])
+    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
     >>> diverged, episodes, updates = run(crew, RoundRobin(3), 23, on_progress=print)
     25
     >>> updates[0]["worker"].tolist()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from a3c_tut.compiling import kernel, numba
+from a3c_tut.engine.compiling import kernel, numba
 
 #: Looks at a taken lock before giving the processor away. A push takes well under a microsecond.
 SPINS = 10000
@@ -315,7 +315,7 @@ else:
 
         Parameters
         ----------
-        lock : `worker.OwnedLock`
+        lock : `engine.worker.OwnedLock`
         worker : int
         spins : int, what is returned for `looks` where the lock stayed taken
 
@@ -326,7 +326,7 @@ else:
         Examples
         --------
         >>> import threading
-        >>> from a3c_tut.worker import OwnedLock
+        >>> from a3c_tut.engine.worker import OwnedLock
         >>> lock = OwnedLock(threading.Lock(), [0])
         >>> acquire(lock, 2, 5), lock.owner
         ((True, 0), [3])
@@ -344,7 +344,7 @@ else:
         Examples
         --------
         >>> import threading
-        >>> from a3c_tut.worker import OwnedLock
+        >>> from a3c_tut.engine.worker import OwnedLock
         >>> lock = OwnedLock(threading.Lock(), [0])
         >>> taken, _ = acquire(lock, 2, 5)
         >>> release(lock)

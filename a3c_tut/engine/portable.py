@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from a3c_tut.compiling import kernel
+from a3c_tut.engine.compiling import kernel
 
 #: ln 2 = LN2_HIGH + LN2_LOW to 85 bits. The first has 32 bits: times a whole number below 2²¹ it
 #: is exact.

@@ -1,0 +1,197 @@
+"""All workers of a run in one process: what the emulated runner drives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.config import A3CConfig
+from a3c_tut.engine import checkpoint
+from a3c_tut.engine.buffers import (
+    STEPS,
+    UPDATES,
+    Run,
+    make_local,
+    make_scratch,
+    make_settings,
+    make_shared,
+    make_statistics,
+    world_arrays,
+)
+from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, drain, make_log, published
+from a3c_tut.engine.protocol import DIVERGED, NEEDS_UNIFORMS
+from a3c_tut.engine.streams import Seed, UniformStream, refill, uniforms_ahead, worker_seeds
+from a3c_tut.engine.turn import take_turns
+from a3c_tut.worlds import TableWorld
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run on tables is asked for.
+
+    Attributes
+    ----------
+    world, config, total_steps, seed : as in `train`
+    theta, V : (S, A) and (S,)
+        Initial tables; V in learning units.
+    state : mapping of arrays, optional
+        Of an earlier run: go on from there.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> Job.fresh(cliff_world(), A3CConfig(), total_steps=100).theta.shape
+    (48, 4)
+    """
+
+    world: TableWorld
+    config: A3CConfig
+    total_steps: int
+    seed: Seed
+    theta: NDArray[np.float64]
+    V: NDArray[np.float64]
+    state: Mapping[str, NDArray[Any]] | None = None
+
+    @classmethod
+    def fresh(
+        cls, world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
+    ) -> Job:
+        """Return a job that begins with tables of zeros."""
+        zeros = np.zeros((world.num_states, world.num_actions))
+        return cls(world, config, total_steps, seed, zeros, zeros[:, 0])
+
+
+class TableCrew:
+    """All workers of a run in one process, taking turns in a given order.
+
+    Parameters
+    ----------
+    job : Job
+    loop, extra : optional
+        A `turn.variant`, and what its hooks work on.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
+    >>> diverged, episodes, updates = crew.take_turns(np.array([0, 2, 0]), stop_at=100)
+    >>> updates["worker"].tolist(), updates["staleness"].tolist()
+    ([0, 2, 0], [0, 1, 1])
+    >>> crew.steps, crew.num_updates, crew.state()["counters"].tolist()[:2]
+    (15, 3, [15, 3])
+    """
+
+    def __init__(self, job: Job, loop: Callable[..., Any] = take_turns, extra: Any = ()):
+        world, config = job.world, job.config
+        self._loop, self._extra = loop, extra
+        self.run = Run(
+            world_arrays(world, config),
+            make_settings(config, job.total_steps),
+            make_shared(job.theta, job.V),
+            make_statistics(statistics_owners(config), world.num_states, world.num_actions),
+            make_local(
+                range(config.num_workers), job.theta, job.V, uniforms_ahead(config.longest_rollout)
+            ),
+            make_scratch(config, world),
+            make_log(),
+        )
+        if job.state is not None:
+            checkpoint.restore_shared(job.state, self.run.shared, self.run.statistics)
+            checkpoint.restore_local(job.state, self.run.shared, self.run.statistics, self.run.me)
+        seeds = worker_seeds(job.seed, config.num_workers)
+        used = self.run.me.uniforms_used.tolist()
+        self._streams = [UniformStream(*each) for each in zip(seeds, used, strict=True)]
+
+    @property
+    def steps(self) -> int:
+        """Environment steps pushed so far, by all workers."""
+        return int(self.run.shared.counters[STEPS])
+
+    @property
+    def num_updates(self) -> int:
+        """Pushes so far, by all workers."""
+        return int(self.run.shared.counters[UPDATES])
+
+    def refill(self) -> None:
+        """Draw random numbers for the workers that have used some."""
+        for index, stream in enumerate(self._streams):
+            if self.run.me.cursor[index] > 0:
+                refill(self.run.me, index, stream)
+
+    def take_turns(
+        self, schedule: NDArray[np.int64], stop_at: int
+    ) -> tuple[bool, NDArray[Any], NDArray[Any]]:
+        """Take whole turns in this order, until it, the steps or the room for the log is used up.
+
+        Parameters
+        ----------
+        schedule : (U,) ints, whose turn it is
+        stop_at : int, the push that brings the shared step counter here is the last
+
+        Returns
+        -------
+        diverged : bool
+            Whether the last of these turns wrote a parameter that is not finite.
+        episodes, updates : structured arrays
+            The rows that these turns logged.
+        """
+        turn, why = 0, NEEDS_UNIFORMS
+        while why == NEEDS_UNIFORMS:
+            self.refill()
+            turn, why = self._loop(self.run, schedule, turn, stop_at, self._extra)
+        episodes, updates = drain(self.run.log)
+        return (
+            why == DIVERGED, published(EPISODE_DTYPE, episodes), published(UPDATE_DTYPE, updates)
+        )  # fmt: skip
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that a later run needs to go on as if this one had never stopped."""
+        return {
+            **checkpoint.snapshot_shared(self.run.shared, self.run.statistics),
+            **checkpoint.snapshot_local(self.run.me, None),
+        }
+
+
+def make_run(world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0) -> Run:
+    """Make what the functions of a turn take, random numbers drawn: for turns taken by hand.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
+    total_steps : int from 1
+    seed : int from 0, or one per worker
+
+    Returns
+    -------
+    Run
+        All its tables are 0.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> run = make_run(cliff_world(), A3CConfig(num_workers=2))
+    >>> take_turns(run, np.array([0, 1, 0]), 0, 1_000, ())
+    (3, 0)
+    """
+    crew = TableCrew(Job.fresh(world, config, total_steps, seed))
+    crew.refill()
+    return crew.run
+
+
+def statistics_owners(config: A3CConfig) -> int:
+    """Return how many copies of the optimizer's statistics a run has.
+
+    Examples
+    --------
+    >>> [statistics_owners(A3CConfig(optimizer=o, shared_statistics=s))
+    ...  for o, s in (("sgd", True), ("rmsprop", True), ("rmsprop", False))]
+    [0, 1, 3]
+    """
+    if config.optimizer == "sgd":
+        return 0
+    return 1 if config.shared_statistics else config.num_workers

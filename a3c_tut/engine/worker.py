@@ -1,0 +1,382 @@
+"""A worker in a process of its own: its memory, its seat in the shared block, its turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.engine import checkpoint
+from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release
+from a3c_tut.engine.buffers import (
+    STEPS,
+    Run,
+    Statistics,
+    make_local,
+    make_scratch,
+    make_settings,
+    make_statistics,
+    world_arrays,
+)
+from a3c_tut.engine.compiling import inlined, kernel
+from a3c_tut.engine.crew import Job
+from a3c_tut.engine.log import LOG_ROWS
+from a3c_tut.engine.protocol import (
+    DIVERGED,
+    DONE,
+    FINISHED,
+    LOCK,
+    LOCK_BUSY,
+    LOG_FULL,
+    NEEDS_UNIFORMS,
+    PAUSE,
+    PAUSED,
+    STOP,
+)
+from a3c_tut.engine.shared import (
+    Journal,
+    SharedBlock,
+    arm,
+    block_layout,
+    check_sharing,
+    disarm,
+)
+from a3c_tut.engine.streams import UniformStream, refill, uniforms_ahead, worker_seeds
+from a3c_tut.engine.turn import (
+    NOT_FORMED,
+    Formed,
+    Walk,
+    between,
+    fetch_ahead,
+    finish_turn,
+    numbers_needed,
+    prepare,
+    push,
+    sync,
+)
+
+# What a worker counts: locks taken, looks at a lock that was taken, returns for want of it.
+LOCKS, LOOKS, BUSY = 0, 1, 2
+
+
+class Neighbours(NamedTuple):
+    """By what a worker in a process gets along with the others.
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig(num_workers=1)))
+    >>> neighbours = neighbours_in(block)
+    >>> neighbours.tally.tolist()
+    [0, 0, 0]
+    >>> del neighbours; block.close(); block.unlink()
+    """
+
+    lock: Any  # (n,) ints, as `atomics.acquire` takes it; an `OwnedLock` where nothing is compiled
+    words: NDArray[np.int64]  # (NUM_WORDS,), by which the parent talks; see `protocol`
+    journal: Journal  # the worker's own
+    statistics: Statistics  # in shared memory; empty where each worker has its own
+    tally: NDArray[np.int64]  # (3,): LOCKS, LOOKS, BUSY
+
+
+def neighbours_in(block: SharedBlock, worker: int = 0, lock: Any = None) -> Neighbours:
+    """Return what a worker needs beside its run, in a block of shared memory.
+
+    Parameters
+    ----------
+    block : SharedBlock
+    worker : int, its id
+    lock : multiprocessing lock, or None where the compiled one is used
+
+    Examples
+    --------
+    See `Neighbours`.
+    """
+    words = block.array("words")
+    return Neighbours(
+        words if lock is None else OwnedLock(lock, words), words, block.journal(worker),
+        block.statistics(), np.zeros(3, dtype=np.int64),
+    )  # fmt: skip
+
+
+class Held(NamedTuple):
+    """A rollout in hand, for which the lock has not been had yet.
+
+    Examples
+    --------
+    >>> NOTHING_HELD.waits
+    False
+    """
+
+    waits: bool  # whether there is one
+    walk: Walk
+    formed: Formed
+
+
+#: At the beginning, and after every whole push.
+NOTHING_HELD = Held(False, Walk(0, False, False, 0, 0.0, 0), NOT_FORMED)
+
+
+@kernel
+def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-untyped-def]
+    """Take one worker's turns among others: rollout → gradient → lock → push → sync → unlock.
+
+    The one place where kernels and lock meet. Comes back after a whole push, or with a rollout in
+    hand that the next call goes on with.
+
+    Parameters
+    ----------
+    run : Run, in which `me` is this worker's memory alone
+    neighbours : Neighbours
+    held : Held, as the last call returned it
+    max_updates : int
+    stop_at : int, the push that brings the shared step counter here is the last
+
+    Returns
+    -------
+    why, held : int, Held
+        DONE (so many updates), FINISHED (steps used up, or told to stop), PAUSED, DIVERGED,
+        NEEDS_UNIFORMS, LOG_FULL, LOCK_BUSY.
+
+    Examples
+    --------
+    Seven turns without a lock; a worker that is told to stop comes back at once:
+
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.engine.crew import make_run
+    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> run = make_run(cliff_world(), config)
+    >>> block = SharedBlock(block_layout(cliff_world(), config))
+    >>> neighbours = neighbours_in(block)
+    >>> why, held = advance(run, neighbours, NOTHING_HELD, 7, 1_000)
+    >>> why == DONE, run.shared.counters[:2].tolist()
+    (True, [35, 7])
+    >>> neighbours.words[STOP] = 1
+    >>> why, held = advance(run, neighbours, NOTHING_HELD, 7, 1_000)
+    >>> why == FINISHED
+    True
+    >>> del neighbours; block.close(); block.unlink()
+    """
+    locked = not run.settings.hogwild
+    lock, words, tally = neighbours.lock, neighbours.words, neighbours.tally
+    waits, walk, formed = held.waits, held.walk, held.formed
+    worker = run.me.worker[0]
+    done = 0
+    while done < max_updates:
+        if not waits:
+            why = reason_to_rest(run, words)
+            if why != DONE:
+                return why, Held(False, walk, formed)
+            walk, formed = prepare(run, 0)
+            fetch_ahead(run, 0, walk.length)
+        if locked:
+            taken, looks = acquire(lock, worker, SPINS)
+            tally[LOOKS] += looks
+            if not taken:
+                tally[BUSY] += 1
+                return LOCK_BUSY, Held(True, walk, formed)
+            tally[LOCKS] += 1
+        waits = False
+        if load(words, STOP) != 0 or load(run.shared.counters, STEPS) >= stop_at:
+            if locked:
+                release(lock)
+            return FINISHED, Held(False, walk, formed)  # a rollout in flight is thrown away
+        formed = between(run, 0, walk, formed, done, ())
+        if locked:
+            arm(neighbours.journal, run.shared, neighbours.statistics, run.scratch.gradient,
+                formed.num_rows)  # fmt: skip
+        finite = push(run, 0, walk, formed)
+        sync(run, 0)
+        finish_turn(run, 0, walk)
+        if not finite:
+            exchange(words, STOP, 1)  # nobody pushes after a push that diverged
+        if locked:
+            disarm(neighbours.journal)
+            release(lock)
+        done += 1
+        if not finite:
+            return DIVERGED, Held(False, walk, formed)
+    return DONE, Held(False, walk, formed)
+
+
+@inlined
+def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
+    """Return why a worker should not begin another turn now; DONE where nothing keeps it.
+
+    Parameters
+    ----------
+    run : Run, in which `me` is this worker's memory alone
+    words : (NUM_WORDS,) ints, by which the parent talks
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.engine.crew import make_run
+    >>> run, words = make_run(cliff_world(), A3CConfig()), np.zeros(32, dtype=np.int64)
+    >>> reason_to_rest(run, words) == DONE
+    True
+    >>> words[PAUSE] = 1
+    >>> reason_to_rest(run, words) == PAUSED
+    True
+    """
+    if load(words, STOP) != 0:
+        return FINISHED
+    if load(words, PAUSE) != 0:
+        return PAUSED
+    if run.log.filled[1] - load(run.log.drained, 1) >= LOG_ROWS:
+        return LOG_FULL
+    most = numbers_needed(run.settings.rollout_length[run.me.worker[0]])
+    if run.me.cursor[0] + most > run.me.uniforms.shape[1]:
+        return NEEDS_UNIFORMS
+    return DONE
+
+
+class TableWorker:
+    """One worker on tables, in a process of its own (Section 2.2).
+
+    Parameters
+    ----------
+    seat : Seat
+    worker : int
+        Its id.
+    lock : multiprocessing lock, or None where the compiled one is used
+
+    Raises
+    ------
+    AssertionError
+        When something that must be shared is not, or the other way round.
+
+    Examples
+    --------
+    For once in the parent's own process, and without a lock:
+
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.engine.team import TableTeam
+    >>> config = A3CConfig(num_workers=2, update_mode="hogwild")
+    >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
+    >>> worker = team.seat.worker(1, None)
+    >>> worker.advance(3) == DONE, worker.signal(STOP), team.steps
+    (True, 0, 15)
+    >>> len(worker.state()["local_counters"])
+    1
+    >>> del worker; team.close()
+    """
+
+    def __init__(self, seat: Seat, worker: int, lock: Any):
+        job = seat.job
+        config, world = job.config, job.world
+        own = config.optimizer == "rmsprop" and not config.shared_statistics
+        self._block = SharedBlock(block_layout(world, config), seat.block_name)
+        self._neighbours = neighbours_in(self._block, worker, lock)
+        self.tally = self._neighbours.tally
+        shared, statistics = self._block.shared(), self._neighbours.statistics
+        if own:
+            statistics = make_statistics(1, world.num_states, world.num_actions)
+        me = make_local([worker], job.theta, job.V, uniforms_ahead(config.longest_rollout))
+        if job.state is not None:
+            mine = checkpoint.state_of_worker(job.state, worker, own)
+            checkpoint.restore_local(mine, shared, statistics, me)
+        seed = worker_seeds(job.seed, config.num_workers)[worker]
+        self._stream = UniformStream(seed, int(me.uniforms_used[0]))
+        self._own_statistics = statistics if own else None
+        self._run = Run(
+            world_arrays(world, config), make_settings(config, job.total_steps), shared, statistics,
+            me, make_scratch(config, world), self._block.log(worker),
+        )  # fmt: skip
+        self._held, self._stop_at = NOTHING_HELD, seat.stop_at
+        check_sharing(
+            self._block,
+            shared=[*shared, *self._neighbours.statistics, *self._run.log,
+                    *self._neighbours.journal],
+            local=[*me, *(statistics if own else ()), *self._run.scratch.rollout,
+                   *self._run.scratch.gradient],
+        )  # fmt: skip
+
+    def advance(self, max_updates: int) -> int:
+        """Take up to so many turns; return why it came back (see the compiled `advance`)."""
+        filled = self._run.log.filled
+        last = int(filled[1]) + max_updates
+        why = NEEDS_UNIFORMS
+        while why == NEEDS_UNIFORMS:
+            why, self._held = advance(
+                self._run, self._neighbours, self._held, last - int(filled[1]), self._stop_at
+            )
+            # Only between two turns, so that no rollout in hand counts on them.
+            if why == NEEDS_UNIFORMS:
+                refill(self._run.me, 0, self._stream)
+        return int(why)
+
+    def signal(self, word: int) -> int:
+        """Return one of the words by which the parent talks: GO, PAUSE or STOP."""
+        return read(self._neighbours.words, word)
+
+    def state(self) -> checkpoint.State:
+        """Return the worker's own memory: what a later run needs to go on from here."""
+        return checkpoint.snapshot_local(self._run.me, self._own_statistics)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """All that a worker process is told at its start.
+
+    Attributes
+    ----------
+    job : Job
+    stop_at : int
+        The push that brings the shared step counter here is the last.
+    block_name : str
+        Of the shared memory.
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> from a3c_tut.engine.team import TableTeam
+    >>> team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=2)), stop_at=100)
+    >>> worker = team.seat.worker(1, None)
+    >>> worker.signal(STOP)
+    0
+    >>> del worker; team.close()
+    """
+
+    job: Job
+    stop_at: int
+    block_name: str
+
+    def worker(self, worker: int, lock: Any) -> TableWorker:
+        """Make the worker of this id, in its own process.
+
+        Parameters
+        ----------
+        worker : int
+        lock : multiprocessing lock, or None where the compiled one is used
+        """
+        return TableWorker(self, worker, lock)
+
+
+class OwnedLock:
+    """Multiprocessing's lock, with its owner written where the parent sees it.
+
+    Parameters
+    ----------
+    lock : a lock with `acquire(timeout=…)` and `release()`
+    words : (NUM_WORDS,) ints in shared memory
+
+    Examples
+    --------
+    >>> import threading
+    >>> lock = OwnedLock(threading.Lock(), np.zeros(32, dtype=np.int64))
+    >>> lock.acquire(timeout=0.01), lock.acquire(timeout=0.01)
+    (True, False)
+    >>> lock.release()
+    """
+
+    def __init__(self, lock: Any, words: NDArray[np.int64]):
+        self._lock = lock
+        self.owner = words[LOCK : LOCK + 1]
+        self.release = lock.release
+
+    def acquire(self, timeout: float) -> bool:
+        """Take the lock, waiting at most `timeout` seconds; return whether it was taken."""
+        return bool(self._lock.acquire(timeout=timeout))
