@@ -262,5 +262,5 @@ def test_a_second_process_compiles_nothing(tmp_path):
     """Numba keeps its code on disk: once per machine, not once per process."""
     first = run_python(_ONE, NUMBA_CACHE_DIR=str(tmp_path))
     assert "a3c_tut.engine.turn" in first
-    assert "a3c_tut.worker" in first
+    assert "a3c_tut.engine.worker" in first
     assert run_python(_ONE, NUMBA_CACHE_DIR=str(tmp_path)) == "[]"

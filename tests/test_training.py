@@ -228,7 +228,7 @@ class TestReference:
     @pytest.mark.parametrize("ahead", [1, 64, 1_000])
     def test_numbers_drawn_ahead(self, ahead, monkeypatch):
         """How many random numbers are drawn at once changes nothing."""
-        monkeypatch.setattr("a3c_tut.worker._UNIFORMS_AHEAD", ahead)
+        monkeypatch.setattr("a3c_tut.engine.streams._UNIFORMS_AHEAD", ahead)
         config = A3CConfig(num_workers=2, rollout_length=(3, 7))
         result = train(SLIPPERY, config, total_steps=3_000, seed=1)
         assert result.state["local_counters"][:, COUNTERS.index("uniforms_used")].min() > 1_500
@@ -249,8 +249,7 @@ class TestReference:
 
 
 def make_crew(world: TableWorld, config: A3CConfig, total_steps: int, seed: Any) -> TableCrew:
-    theta, V = np.zeros((world.num_states, world.num_actions)), np.zeros(world.num_states)
-    return TableCrew(Job(world, config, total_steps, seed, theta, V))
+    return TableCrew(Job.fresh(world, config, total_steps, seed))
 
 
 # --- the same again ----------------------------------------------------------------------------
@@ -579,12 +578,13 @@ class TestWorkersOwnCopy:
         """Nothing that others push changes a worker's next rollout."""
         crew, other = (make_crew(SLIPPERY, A3CConfig(num_workers=2), 10**6, 3) for _ in range(2))
         crew.take_turns(np.array([0] * 50), 10**6)
-        other.shared.theta[:] = np.random.default_rng(0).normal(size=other.shared.theta.shape)
+        theta = other.run.shared.theta
+        theta[:] = np.random.default_rng(0).normal(size=theta.shape)
         rollouts = []
         for each in (crew, other):
             before = each.steps
             each.take_turns(np.array([1]), 10**6)
-            n, rollout = each.steps - before, each._scratch.rollout
+            n, rollout = each.steps - before, each.run.scratch.rollout
             rollouts.append((rollout.states[: n + 1].tolist(), rollout.actions[:n].tolist()))
             np.testing.assert_allclose(rollout.policies[:n], 1 / 3)
         assert rollouts[0] == rollouts[1]
