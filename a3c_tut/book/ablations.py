@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a3c_tut.claims import Interval
+from a3c_tut.book.claims import Interval
+from a3c_tut.book.evidence.common import interval, percentile_ratio
+from a3c_tut.book.evidence.tuning import steps_needed
 from a3c_tut.config import A3CConfig
-from a3c_tut.evidence import interval
-from a3c_tut.evidence_applications import ratio, steps_needed
 from a3c_tut.experiments import compare, final_return
 from a3c_tut.worlds import cliff_world
 
@@ -22,7 +22,7 @@ from a3c_tut.worlds import cliff_world
 #: another.
 #:
 #: :meta hide-value:
-DEVIATIONS: dict[str, dict[str, object]] = {
+ABLATIONS: dict[str, dict[str, object]] = {
     "rollouts of 20 steps": {"rollout_length": 20},
     "rollouts of 20 steps, each step looking 5 ahead": {"rollout_length": 20, "window": 5},
     "advantages from the shared critic": {"critic": "global"},
@@ -54,9 +54,9 @@ class Effect(NamedTuple):
     final: Interval  # mean return of the last 100 episodes
 
 
-def measure_deviations(
+def measure_ablations(
     seeds: Sequence[int] = range(30),
-    deviations: Mapping[str, Mapping[str, object]] = DEVIATIONS,
+    ablations: Mapping[str, Mapping[str, object]] = ABLATIONS,
     total_steps: int = 60_000,
 ) -> dict[str, Effect]:
     """Train on the cliff-world with one setting changed at a time.
@@ -64,14 +64,14 @@ def measure_deviations(
     Parameters
     ----------
     seeds : sequence of int
-    deviations : mapping of a name to settings of `A3CConfig`
+    ablations : mapping of a name to settings of `A3CConfig`
     total_steps : int
         Of all workers together.
 
     Returns
     -------
     dict
-        For "ours" and each deviation its `Effect`. A run that never gets to −20 counts with all
+        For "ours" and each ablation its `Effect`. A run that never gets to −20 counts with all
         its steps.
 
     Raises
@@ -81,13 +81,13 @@ def measure_deviations(
 
     Examples
     --------
-    >>> effects = measure_deviations([0, 1], {"no clipping": {"max_grad_norm": None}}, 9_000)
+    >>> effects = measure_ablations([0, 1], {"no clipping": {"max_grad_norm": None}}, 9_000)
     >>> list(effects), effects["ours"].steps.text()
     (['ours', 'no clipping'], '1.00')
     """
     variants = {
         name: {"config": replace(A3CConfig(), **settings)}  # type: ignore[arg-type]
-        for name, settings in {"ours": {}, **deviations}.items()
+        for name, settings in {"ours": {}, **ablations}.items()
     }
     runs = compare(
         cliff_world(), variants, seeds=seeds, total_steps=total_steps,
@@ -95,17 +95,19 @@ def measure_deviations(
     )  # fmt: skip
     table = {name: np.array(measured) for name, measured in runs.items()}
     return {
-        name: Effect(ratio(measured[:, 0], table["ours"][:, 0]), interval(measured[:, 1]))
+        name: Effect(
+            percentile_ratio(measured[:, 0], table["ours"][:, 0]), interval(measured[:, 1])
+        )
         for name, measured in table.items()
     }
 
 
-def deviation_table(effects: Mapping[str, Effect]) -> str:
+def ablation_table(effects: Mapping[str, Effect]) -> str:
     """Return the effects as a Markdown table.
 
     Examples
     --------
-    >>> print(deviation_table({"ours": Effect(Interval(1, 1, 1), Interval(-17, -18, -16))}))
+    >>> print(ablation_table({"ours": Effect(Interval(1, 1, 1), Interval(-17, -18, -16))}))
     | changed | steps to −20, ours = 1 | return of the last 100 episodes |
     |---|---|---|
     | ours | 1.00 | −17.0 [−18.0, −16.0] |

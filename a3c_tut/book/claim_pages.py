@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from a3c_tut.claims import Claim, Condition, Interval, Ledger
+from a3c_tut.book.claims import Claim, Condition, Interval, Ledger
 
 
 def claim_link(ledger: Ledger, claim: Claim, words: str | None = None) -> str:

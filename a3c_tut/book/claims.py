@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from a3c_tut.book.places import in_book
 from a3c_tut.files import written_whole
 
 SUPPORTED, CONDITIONAL, NOT_SUPPORTED = "supported", "supported only when", "not supported"
@@ -34,7 +35,7 @@ class ClaimError(AssertionError):
     >>> Condition("more noise")
     Traceback (most recent call last):
     ...
-    a3c_tut.claims.ClaimError: condition 'more noise': give one of at_least and at_most
+    a3c_tut.book.claims.ClaimError: condition 'more noise': give one of at_least and at_most
     """
 
 
@@ -268,7 +269,7 @@ class Ledger:
     >>> ledger.settle("C00", {"wet": Interval(2.0, 0.5, 3.5)})
     Traceback (most recent call last):
     ...
-    a3c_tut.claims.ClaimError: C00: the data say 'not supported', the ledger says 'supported'
+    a3c_tut.book.claims.ClaimError: C00: the data say 'not supported', the ledger says 'supported'
 
     What is on record is complete:
 
@@ -278,7 +279,7 @@ class Ledger:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None):
-        self.folder = _book() if folder is None else Path(folder)
+        self.folder = in_book("claims.toml").parent if folder is None else Path(folder)
         entries = tomllib.loads((self.folder / "claims.toml").read_text(encoding="utf-8"))["claim"]
         self.claims = {entry["id"]: _claim(entry) for entry in entries}
         if len(self.claims) != len(entries):
@@ -390,14 +391,6 @@ def _claim(entry: dict[str, Any]) -> Claim:
         raise ClaimError(f"{entry['id']}: verdict is {entry['verdict']!r}")
     conditions = tuple(Condition(**condition) for condition in entry["conditions"])
     return Claim(**{**entry, "conditions": conditions})
-
-
-def _book() -> Path:
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        for place in (folder, folder / "book"):
-            if (place / "claims.toml").exists():
-                return place
-    raise FileNotFoundError("claims.toml is in no folder above this one")
 
 
 def _glue(claim: Claim, measured: Mapping[str, Interval]) -> None:

@@ -5,7 +5,7 @@ the same world, configuration, seed and schedule. Here is what it cannot make it
 arrays, the defaults, the recorded schedule of a real run, and, for whoever reads without scripts, a
 picture and a sentence.
 
-    python -m a3c_tut.live book/static/live/recorded_run.json
+    python -m a3c_tut.book.live book/static/live/recorded_run.json
 
 records such a run anew.
 """

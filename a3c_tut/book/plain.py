@@ -1,6 +1,6 @@
 """A3C in plain Python, of parts that can be exchanged: what the silent bugs of the book break.
 
-Slow, and equal to the engine: `tests/test_exercises.py` compares the two.
+Slow, and equal to the engine: `tests/book/test_exercises.py` compares the two.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def learn(
     return Learned(theta, V, ended[:, 0].astype(np.int64), ended[:, 1], np.array(values))
 
 
-def curve(learned: Learned, at: ArrayLike, window: int = 50) -> Floats:
+def recent_returns(learned: Learned, at: ArrayLike, window: int = 50) -> Floats:
     """Return the mean return of the last `window` episodes, or of as many as have ended.
 
     Parameters
@@ -269,7 +269,7 @@ def curve(learned: Learned, at: ArrayLike, window: int = 50) -> Floats:
     --------
     >>> run = Learned(np.zeros((1, 1)), np.zeros(1), np.array([10, 20]), np.array([-9.0, -7.0]),
     ...               np.zeros(1))
-    >>> curve(run, [10, 30])
+    >>> recent_returns(run, [10, 30])
     array([-9., -8.])
     """
     ended = np.searchsorted(learned.steps, np.asarray(at), side="right")

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from a3c_tut.claims import (
+from a3c_tut.book.claims import (
     CONDITIONAL,
     NOT_SUPPORTED,
     SUPPORTED,

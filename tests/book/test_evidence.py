@@ -7,8 +7,8 @@ import pytest
 
 from a3c_tut import A3CConfig, DivergenceError, cliff_world, corridor_world, exact, train
 from a3c_tut import evidence_applications as evidence
-from a3c_tut.claim_pages import claim_link, claim_sheet, verdict_table
-from a3c_tut.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Interval, Ledger
+from a3c_tut.book.claim_pages import claim_link, claim_sheet, verdict_table
+from a3c_tut.book.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Interval, Ledger
 from a3c_tut.evidence_applications import Watched
 from a3c_tut.experiments import row_policy
 from a3c_tut.monitoring import GradientNormMonitor, calibrated_high, norm_warnings

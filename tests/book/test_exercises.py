@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from a3c_tut import A3CConfig, TableWorld, cliff_world, exercises, train
-from a3c_tut.exercises import EXERCISES, check, find, plain, plot_symptom
-from a3c_tut.exercises.exercise import SilentBug, source_of
+from a3c_tut.book.exercises import EXERCISES, check, find, plain, plot_symptom
+from a3c_tut.book.exercises.exercise import SilentBug, source_of
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "tools"))

@@ -3,7 +3,7 @@
 import pytest
 
 from a3c_tut import cliff_world, train
-from a3c_tut.hogwild import measure_race
+from a3c_tut.book.race import measure_race
 
 
 @pytest.fixture(scope="module")

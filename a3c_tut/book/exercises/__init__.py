@@ -1,6 +1,6 @@
 """The book's exercises: stubs, solutions, and checks that say what is wrong.
 
-    from a3c_tut.exercises import check
+    from a3c_tut.book.exercises import check
     check("staleness", my_staleness)
 
 Each exercise knows the usual mistakes and recognises them by what they compute.
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from a3c_tut.exercises.exercise import Answer, Exercise, SilentBug
-from a3c_tut.exercises.pages import (
+from a3c_tut.book.evidence.common import curve
+from a3c_tut.book.exercises.exercise import Answer, Exercise, SilentBug
+from a3c_tut.book.exercises.pages import (
     best_practices,
     cpu_training,
     introduction,
@@ -110,15 +111,11 @@ def plot_symptom(name: str) -> Figure:
     ValueError
         If there is no silent bug of this name.
     """
-    from a3c_tut.experiments import mean_interval
     from a3c_tut.figures import plot_curves
 
     exercise = find(name)
     if not issubclass(exercise, SilentBug):
         raise ValueError(f"{name!r} is no silent bug")
     seen = exercise.symptom()
-    curves = {
-        label: np.array([mean_interval(column) for column in np.asarray(rows).T])
-        for label, rows in seen.curves.items()
-    }
+    curves = {label: curve(np.asarray(rows).T) for label, rows in seen.curves.items()}
     return plot_curves(seen.x, curves, xlabel=seen.xlabel, ylabel=seen.ylabel)

@@ -191,7 +191,7 @@ def source_of(function: Answer, name: str) -> str:
 
     Examples
     --------
-    >>> from a3c_tut.exercises import find
+    >>> from a3c_tut.book.exercises import find
     >>> print(source_of(find("staleness").stub, "my_staleness"))
     def my_staleness(schedule, num_workers):
         return [0] * len(schedule)  # yours

@@ -18,7 +18,7 @@
   const PUSHES_SINCE_SYNC = 4, SYNCED_AT = 5, ROWS_SEEN = 6, CURSOR = 7, UNIFORMS_USED = 8;
   const LOG_ROWS = 16384;
 
-  /** A world as the page's JSON holds it (see a3c_tut/live.py), in the form that kernels read. */
+  /** A world as the page's JSON holds it (see a3c_tut/book/live.py), in the form that kernels read. */
   function world_arrays(world, config) {
     return {
       num_states: world.num_states,

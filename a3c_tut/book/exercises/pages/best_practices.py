@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import sparse_grid_world
 
 
@@ -77,7 +77,7 @@ class AfterTheHorizon(SilentBug):
                 plain.learn(sparse_grid_world(5, 5), config, 12_000, seed, parts)
                 for seed in range(8)
             )
-            return np.array([plain.curve(run, at, window=20) for run in runs])
+            return np.array([plain.recent_returns(run, at, window=20) for run in runs])
 
         curves = {
             "as below": returns(AfterTheHorizon.stub),

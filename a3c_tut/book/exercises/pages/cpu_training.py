@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3c_tut.exercises.exercise import Exercise, mistake
+from a3c_tut.book.exercises.exercise import Exercise, mistake
 
 
 class SharedLock(Exercise):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import cliff_world
 
 
@@ -221,7 +221,7 @@ class WorkerSeeds(SilentBug):
             parts = plain.Parts(streams=streams)
             config = A3CConfig(num_workers=16)
             learned = plain.learn(cliff_world(), config, 7_500, seed, parts)
-            return plain.curve(learned, at)
+            return plain.recent_returns(learned, at)
 
         at = np.linspace(4_000, 7_500, 8)
         curves = {

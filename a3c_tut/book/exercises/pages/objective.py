@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import corridor_world
 
 
@@ -280,7 +280,7 @@ class RolloutReturns(SilentBug):
 
             parts, config = plain.Parts(keep=keep), A3CConfig(reward_scale=1.0)
             learned = plain.learn(corridor_world(6), config, 3_000, seed, parts)
-            return plain.curve(learned, at)
+            return plain.recent_returns(learned, at)
 
         at = np.linspace(300, 3_000, 10)
         curves = {

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import cliff_world
 
 
@@ -253,7 +253,7 @@ class HandOver(SilentBug):
             runs = (
                 plain.learn(cliff_world(), A3CConfig(), 12_000, seed, parts) for seed in range(8)
             )
-            return np.array([plain.curve(run, at, window=20) for run in runs])
+            return np.array([plain.recent_returns(run, at, window=20) for run in runs])
 
         curves = {
             "as below": returns(HandOver.stub),

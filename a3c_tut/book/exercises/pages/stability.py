@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
 from a3c_tut.exact import softmax_policy
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import cliff_world
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut.book import plain
+from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.config import A3CConfig
-from a3c_tut.exercises import plain
-from a3c_tut.exercises.exercise import Curves, Exercise, SilentBug, mistake
 from a3c_tut.worlds import TableWorld
 
 
@@ -274,7 +274,7 @@ class PolicyLoss(SilentBug):
 
         def returns(policy_loss, seed):
             learned = plain.learn(world, config, 5_000, seed, _parts_with(policy_loss))
-            return plain.curve(learned, at)
+            return plain.recent_returns(learned, at)
 
         curves = {
             name: np.array([returns(answer, seed) for seed in range(10)])
