@@ -10,7 +10,8 @@ import pytest
 from fingerprints import CASES, STEPS, WORLDS, differences, fingerprint, taken
 from twin import RUN
 
-from a3c_tut import A3CConfig, live
+from a3c_tut import A3CConfig
+from a3c_tut.book import live
 
 SCRIPT = Path(fingerprints.__file__)
 

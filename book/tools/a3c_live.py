@@ -51,8 +51,8 @@ class LiveDirective(SphinxDirective):
 
     def run(self):
         """Make the node; everything that can be wrong is noticed here."""
-        from a3c_tut.config import A3CConfig
         from a3c_tut.book.live import live_data
+        from a3c_tut.config import A3CConfig
 
         recorded = Path(self.env.srcdir, RECORDED)
         self.env.note_dependency(str(recorded))
@@ -116,9 +116,9 @@ def picture(builder, node, _cache={}):  # noqa: B006 - drawn once per build
     """The name of the picture and what stands in for the element; drawn when it is missing."""
     from hashlib import sha256
 
+    from a3c_tut.book.live import fallback
     from a3c_tut.config import A3CConfig
     from a3c_tut.figures import save_figure
-    from a3c_tut.book.live import fallback
 
     asked = node["asked"]
     key = sha256(repr((node["kind"], node["world"], sorted(asked.items()))).encode()).hexdigest()

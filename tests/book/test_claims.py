@@ -21,7 +21,7 @@ from a3c_tut.book.claims import (
     Ledger,
 )
 
-BOOK = Path(__file__).resolve().parents[1] / "book"
+BOOK = Path(__file__).resolve().parents[2] / "book"
 
 ENTRY = """
 [[claim]]

@@ -8,11 +8,12 @@ import nbformat
 import numpy as np
 import pytest
 
-from a3c_tut import A3CConfig, TableWorld, cliff_world, exercises, train
-from a3c_tut.book.exercises import EXERCISES, check, find, plain, plot_symptom
+from a3c_tut import A3CConfig, TableWorld, cliff_world, train
+from a3c_tut.book import exercises, plain
+from a3c_tut.book.exercises import EXERCISES, check, find, plot_symptom
 from a3c_tut.book.exercises.exercise import SilentBug, source_of
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book" / "tools"))
 
 import exercise_cells  # noqa: E402

@@ -28,16 +28,16 @@ from a3c_tut import (
     TableWorld,
     cliff_world,
     kernels,
-    live,
     portable,
     tables,
     train,
 )
+from a3c_tut.book import live
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, learning_curve
 from a3c_tut.worker import TableCrew, UniformStream, worker_seeds
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RECORDED = STATIC / "live" / "recorded_run.json"
 # They compute nothing: they ask the processor's cache, which a page cannot.
 WITHOUT_A_TWIN = {"fetch_ahead", "fetch_neighbours"}

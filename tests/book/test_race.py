@@ -28,13 +28,13 @@ def test_without_a_lock_adding_in_place_loses_less_than_two_percent(trained):
 
 def test_what_is_lost_can_be_counted(trained, monkeypatch):
     """Plant a loss: a push that is left out shows up as lost additions."""
-    from a3c_tut import hogwild
+    from a3c_tut.book import race as room
 
-    race_once = hogwild.race
+    race_once = room.race
 
     def forgetful(*arguments):
         additions, *rest = race_once(*arguments)
         return additions + 8, *rest
 
-    monkeypatch.setattr(hogwild, "race", forgetful)
+    monkeypatch.setattr(room, "race", forgetful)
     assert measure_race(trained, num_updates=2_000, locked=True).lost == 16
