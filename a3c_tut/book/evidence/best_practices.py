@@ -1,4 +1,4 @@
-"""What "Best Practices" measures (Section 3): C12, C13 and C14."""
+"""What "Best practices" measures (Section 3): C12, C13 and C14."""
 
 from __future__ import annotations
 

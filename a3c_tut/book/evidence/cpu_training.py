@@ -1,4 +1,4 @@
-"""What "CPU-Friendly Training" measures (Section 3.1): C10."""
+"""What "CPU-friendly training" measures (Section 3.1): C10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What "Objective & Advantage" measures (Section 2.1): bias and spread of n-step returns."""
+"""What "Multi-worker Objective" measures (Section 2.1): bias and spread of n-step returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What "Sparse Rewards" measures (Section 3.2): C11."""
+"""What "Sparse rewards" measures (Section 3.2): C11."""
 
 from __future__ import annotations
 
