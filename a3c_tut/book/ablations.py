@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import interval, percentile_ratio
 from a3c_tut.book.evidence.tuning import steps_needed
-from a3c_tut.config import A3CConfig
 from a3c_tut.experiments import compare, final_return
-from a3c_tut.worlds import cliff_world
 
 #: What is changed, in words, and the setting: the paper's way or the tutorial's, where ours is
 #: another.

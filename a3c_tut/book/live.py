@@ -23,14 +23,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from a3c_tut.config import A3CConfig
+from a3c_tut import (
+    A3CConfig,
+    TableWorld,
+    TrainingResult,
+    cliff_world,
+    corridor_world,
+    sparse_grid_world,
+    train,
+)
 from a3c_tut.experiments import final_return
 from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
 from a3c_tut.files import written_whole
-from a3c_tut.results import TrainingResult
 from a3c_tut.tables import world_arrays
-from a3c_tut.training import train
-from a3c_tut.worlds import TableWorld, cliff_world, corridor_world, sparse_grid_world
 
 #: Pushes that the stepper shows at once.
 PUSHES_SHOWN = 24

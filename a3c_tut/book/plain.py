@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.config import A3CConfig
+from a3c_tut import A3CConfig, TableWorld
 from a3c_tut.worker import worker_seeds
-from a3c_tut.worlds import TableWorld
 
 Floats = NDArray[np.float64]
 
@@ -276,6 +275,35 @@ def recent_returns(learned: Learned, at: ArrayLike, window: int = 50) -> Floats:
     if (ended == 0).any():
         raise ValueError(f"no episode has ended by step {np.asarray(at)[ended == 0].max()}")
     return np.array([learned.returns[max(0, k - window) : k].mean() for k in ended])
+
+
+def returns_at(
+    at: ArrayLike, world: TableWorld, config: A3CConfig, parts: Parts, *,
+    seeds: int = 8, window: int = 50,
+) -> Floats:  # fmt: skip
+    """Return the `recent_returns` of a run for each of some seeds.
+
+    Parameters
+    ----------
+    at : (P,) environment steps of all workers; the last one ends the run
+    world, config, parts : as in `learn`
+    seeds : int from 1
+        The seeds are 0, 1, …
+    window : int from 1
+
+    Returns
+    -------
+    (seeds, P) floats
+        In the world's units.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> returns_at([500, 900], cliff_world(), A3CConfig(), Parts(), seeds=2).shape
+    (2, 2)
+    """
+    runs = (learn(world, config, int(np.asarray(at)[-1]), seed, parts) for seed in range(seeds))
+    return np.array([recent_returns(run, at, window) for run in runs])
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a3c_tut import tables
+from a3c_tut import A3CConfig, TrainingResult, tables
 from a3c_tut.atomics import SPINS, acquire, release
 from a3c_tut.compiling import kernel
-from a3c_tut.config import A3CConfig
 from a3c_tut.kernels import accumulate_gradients, apply_sgd, collect_rollout
-from a3c_tut.results import TrainingResult
 from a3c_tut.worker import UniformStream, worker_seeds
 
 _UPDATES_PER_CALL = 2_000

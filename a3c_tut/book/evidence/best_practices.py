@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from a3c_tut import A3CConfig, RandomSchedule, TrainingResult, cliff_world
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import SIXTY_SEEDS, Floats, interval, percentile_ratio
-from a3c_tut.book.evidence.tuning import TOTAL_STEPS, TUNING_SEEDS, measured, steps_needed
-from a3c_tut.config import A3CConfig
-from a3c_tut.errors import DivergenceError
-from a3c_tut.experiments import each_seed, final_return
+from a3c_tut.book.evidence.common import Floats, interval, percentile_ratio
+from a3c_tut.book.evidence.tuning import TUNING_SEEDS, each_run, measured, steps_needed
+from a3c_tut.experiments import final_return
 from a3c_tut.monitoring import calibrated_high, norm_warnings
-from a3c_tut.results import TrainingResult
-from a3c_tut.schedules import RandomSchedule
-from a3c_tut.training import train
-from a3c_tut.worlds import cliff_world
 
 #: Own pushes between two syncs.
 SYNC_PERIODS = (1, 2, 5, 10, 20, 50)
@@ -170,11 +165,8 @@ def norm_threshold() -> float:
     >>> 100.0 < norm_threshold() < 200.0
     True
     """
-
-    def run(seed: int) -> TrainingResult:
-        return train(cliff_world(), unclipped(0.1), total_steps=TOTAL_STEPS, seed=seed)
-
-    return calibrated_high(each_seed(run, TUNING_SEEDS))
+    healthy = each_run(lambda run: run, cliff_world(), unclipped(0.1), TUNING_SEEDS)
+    return calibrated_high(healthy)
 
 
 def monitored(result: TrainingResult, high: float, low: float = 1e-3) -> MonitoredRun:
@@ -214,16 +206,8 @@ def monitored_runs(step_size: float) -> tuple[MonitoredRun, ...]:
     >>> {run.end for run in monitored_runs(0.1)}
     {'works'}
     """
-    threshold = norm_threshold()
-
-    def one(seed: int) -> MonitoredRun:
-        try:
-            run = train(cliff_world(), unclipped(step_size), total_steps=TOTAL_STEPS, seed=seed)
-        except DivergenceError as error:
-            run = error.result
-        return monitored(run, threshold)
-
-    return tuple(each_seed(one, SIXTY_SEEDS))
+    look = partial(monitored, high=norm_threshold())
+    return tuple(each_run(look, cliff_world(), unclipped(step_size)))
 
 
 def monitored_by_end() -> dict[str, list[MonitoredRun]]:

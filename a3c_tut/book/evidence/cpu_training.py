@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from a3c_tut import tables
+from a3c_tut import A3CConfig, cliff_world, tables
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import percentile_ratio
+from a3c_tut.book.evidence.common import interval, percentile_ratio
 from a3c_tut.book.evidence.records import throughput
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import cliff_world
 
 
 class BytesNeeded(NamedTuple):
@@ -110,10 +108,6 @@ def c10() -> dict[str, Interval]:
     table, pixels = table_memory(), pixel_memory()
     return {
         "speed-up of two processes": percentile_ratio(rates["2"], rates["1"]),
-        "buffer against workers, pixels": _exactly(pixels.buffer / pixels.workers),
-        "buffer against workers, table": _exactly(table.buffer / table.workers),
+        "buffer against workers, pixels": interval([pixels.buffer / pixels.workers]),
+        "buffer against workers, table": interval([table.buffer / table.workers]),
     }
-
-
-def _exactly(value: float) -> Interval:
-    return Interval(value, value, value)

@@ -8,15 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, interval, percentile_ratio
 from a3c_tut.book.evidence.records import throughput
 from a3c_tut.book.evidence.step_ranges import wider
-from a3c_tut.config import A3CConfig
 from a3c_tut.experiments import each_seed
 from a3c_tut.gen_a3c_figures import Walker, collect_rollout
-from a3c_tut.training import train
-from a3c_tut.worlds import cliff_world
 
 
 def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from a3c_tut import TableWorld
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.exact import policy_values
-from a3c_tut.worlds import TableWorld
 
 
 def bias_and_spread(

@@ -17,11 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.book.places import in_book
-from a3c_tut.config import A3CConfig
-from a3c_tut.training import train
-from a3c_tut.worlds import cliff_world
 
 
 def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0) -> None:

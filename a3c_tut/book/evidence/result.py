@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.worlds import TableWorld
+from a3c_tut import TableWorld
 
 
 def row_policy(world: TableWorld, row: int) -> NDArray[np.float64]:

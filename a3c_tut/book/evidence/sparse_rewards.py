@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from a3c_tut import TrainingResult
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import SIXTY_SEEDS, Floats, percentile_ratio
 from a3c_tut.book.evidence.tuning import (
@@ -14,7 +15,6 @@ from a3c_tut.book.evidence.tuning import (
     sparse_tuned,
     successes,
 )
-from a3c_tut.results import TrainingResult
 
 #: Workers of the team that is compared with one.
 SPARSE_TEAM = 8
@@ -78,13 +78,9 @@ def sparse_runs(
     (True, True)
     """
     both = measured(
-        lambda run: (successes(run), first_success(run)),
-        SPARSE_WORLDS[world],
-        sparse_tuned(world, num_workers),
-        SIXTY_SEEDS,
-        steps,
-        equal_seeds,
-    )
+        lambda run: (successes(run), first_success(run)), SPARSE_WORLDS[world],
+        sparse_tuned(world, num_workers), SIXTY_SEEDS, steps, equal_seeds,
+    )  # fmt: skip
     return Sparse(*both.T)
 
 

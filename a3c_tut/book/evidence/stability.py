@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import tables
+from a3c_tut import A3CConfig, RandomSchedule, TableWorld, cliff_world, tables, train
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, bca_ratio, interval
 from a3c_tut.book.evidence.step_ranges import STEP_RANGE, wider, working
 from a3c_tut.book.evidence.tuning import measured, steps_needed
 from a3c_tut.book.evidence.watching import watch
-from a3c_tut.config import A3CConfig
 from a3c_tut.exact import expected_rollout_gradient
 from a3c_tut.experiments import each_seed
 from a3c_tut.gen_a3c_figures import (
@@ -25,9 +25,6 @@ from a3c_tut.gen_a3c_figures import (
     collect_rollout,
     compute_n_step_advantages,
 )
-from a3c_tut.schedules import RandomSchedule
-from a3c_tut.training import train
-from a3c_tut.worlds import TableWorld, cliff_world
 
 #: The updates after which gradients are looked at: while learning, and when that is over.
 WHILE_LEARNING, AFTER_LEARNING = (100, 200, 400, 800), (3200, 6400, 12800)
@@ -182,16 +179,12 @@ def exploration(
     >>> bool(1.0 <= tried["three"].min() <= tried["three"].max() <= 48 * 4)
     True
     """
-    world = cliff_world()
 
-    def one(arm: Mapping[str, Any]) -> Floats:
+    def one(arm: Mapping[str, Any], seed: int) -> float:
         asked = {"config": A3CConfig(), **arm}
-        return np.array(each_seed(
-            lambda seed: variety(
-                watch(world, seed=seed, total_steps=total_steps, **asked).visits
-            ), seeds))  # fmt: skip
+        return variety(watch(cliff_world(), seed=seed, total_steps=total_steps, **asked).visits)
 
-    return {name: one(arm) for name, arm in arms.items()}
+    return {name: np.array(each_seed(partial(one, arm), seeds)) for name, arm in arms.items()}
 
 
 def late_pushes(schedule: NDArray[np.int64], count: int = 7) -> NDArray[np.int64]:

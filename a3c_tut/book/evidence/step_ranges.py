@@ -13,26 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut import A3CConfig, DivergenceError, cliff_world
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import LEARNED, THIRTY_SEEDS, interval
 from a3c_tut.book.evidence.watching import watch
-from a3c_tut.config import A3CConfig
-from a3c_tut.errors import DivergenceError
 from a3c_tut.experiments import each_seed, final_return
-from a3c_tut.training import train
-from a3c_tut.worlds import cliff_world
 
 #: The step sizes of actor and critic: 0.0125, 0.025, …, 1.6.
 STEP_RANGE = 0.0125 * 2.0 ** np.arange(8)
 
 
 def working(
-    config: A3CConfig,
-    *,
-    seeds: Sequence[int] = THIRTY_SEEDS,
-    step_sizes: ArrayLike = STEP_RANGE,
+    config: A3CConfig, *, seeds: Sequence[int] = THIRTY_SEEDS, step_sizes: ArrayLike = STEP_RANGE,
     **asked: Any,
-) -> NDArray[np.bool_]:
+) -> NDArray[np.bool_]:  # fmt: skip
     """Return at which step sizes a run works, seed by seed (Section 2.3).
 
     Parameters
@@ -41,8 +35,7 @@ def working(
         Its two step sizes are replaced by those of the range.
     seeds, step_sizes : sequences
     **asked
-        Further arguments of `train`, or of `watch` where one of them is `rates`, `fresh` or
-        `remember`.
+        Further arguments of `watch`.
 
     Returns
     -------
@@ -62,10 +55,7 @@ def working(
         for step_size in np.asarray(step_sizes, dtype=float):
             stepped = replace(config, actor_lr=float(step_size), critic_lr=float(step_size))
             try:
-                if asked.keys() & {"rates", "fresh", "remember"}:
-                    run = watch(world, stepped, seed=seed, **asked).result
-                else:
-                    run = train(world, stepped, seed=seed, **asked)
+                run = watch(world, stepped, seed=seed, **asked).result
                 ended.append(final_return(run) >= LEARNED)
             except DivergenceError:
                 ended.append(False)

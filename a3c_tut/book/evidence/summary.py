@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from a3c_tut import A3CConfig, TableWorld, cliff_world, train
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import SIXTY_SEEDS, Floats, interval, percentile_ratio
 from a3c_tut.book.evidence.records import throughput
@@ -18,17 +19,14 @@ from a3c_tut.book.evidence.tuning import (
     SPARSE_WORLDS,
     STEP_CANDIDATES,
     TUNING_SEEDS,
+    each_run,
     measured,
     sparse_tuned,
     steps_needed,
     successes,
     tuned,
 )
-from a3c_tut.config import A3CConfig
 from a3c_tut.exact import action_values, optimal_action_values, policy_values, state_occupancy
-from a3c_tut.experiments import each_seed
-from a3c_tut.training import train
-from a3c_tut.worlds import TableWorld, cliff_world
 
 #: Numbers of workers, and the kinds of teams.
 TEAMS = (1, 2, 4, 8, 16)
@@ -236,11 +234,11 @@ def readings() -> tuple[Reading, ...]:
     >>> len(readings()), float(np.mean([reading.optimal for reading in readings()])) > 0.8
     (60, True)
     """
-
-    def one(seed: int) -> Reading:
-        return read_policy(cliff_world(), train(cliff_world(), seed=seed).policy)
-
-    return tuple(each_seed(one, SIXTY_SEEDS))
+    world = cliff_world()
+    runs = each_run(
+        lambda run: read_policy(world, run.policy), world, A3CConfig(), total_steps=60_000
+    )
+    return tuple(runs)
 
 
 def c16() -> dict[str, Interval]:
@@ -366,11 +364,10 @@ def gradient_noise(rollout_length: int, samples: int = 1_000, groups: int = 60) 
         num_workers=1, rollout_length=rollout_length, optimizer="sgd", actor_lr=tiny,
         critic_lr=0.0, max_grad_norm=None, entropy_coef=0.0,
     )  # fmt: skip
-
-    def one(seed: int) -> Floats:
-        return train(cliff_world(), config, total_steps=samples, seed=seed).theta / tiny
-
-    sums = np.array(each_seed(one, range(20 * groups))).reshape(groups, 20, -1)
+    sums = measured(
+        lambda run: run.theta / tiny, cliff_world(), config, range(20 * groups), samples
+    )
+    sums = sums.reshape(groups, 20, -1)
     signal = np.linalg.norm(sums.mean(axis=(0, 1)))
     return np.asarray(np.sqrt(sums.var(axis=1, ddof=1).sum(axis=1)) / signal)
 

@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import tables
+from a3c_tut import A3CConfig, TableWorld, TrainingResult, tables
 from a3c_tut.book.evidence.watching import run_crew
 from a3c_tut.compiling import kernel
-from a3c_tut.config import A3CConfig
-from a3c_tut.results import TrainingResult
 from a3c_tut.schedules import RoundRobin
 from a3c_tut.signals import DIVERGED, DONE, FINISHED, LOG_FULL, NEEDS_UNIFORMS
 from a3c_tut.worker import Seed, TableCrew, refill
-from a3c_tut.worlds import TableWorld
 
 
 @kernel

@@ -10,18 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from a3c_tut import (
+    A3CConfig,
+    DivergenceError,
+    TableWorld,
+    TrainingResult,
+    corridor_world,
+    sparse_grid_world,
+    train,
+)
 from a3c_tut.book.evidence.common import LEARNED, SIXTY_SEEDS, Floats
-from a3c_tut.config import A3CConfig
-from a3c_tut.errors import DivergenceError
 from a3c_tut.experiments import each_seed, steps_to_return
-from a3c_tut.results import TrainingResult
-from a3c_tut.training import train
 from a3c_tut.worker import Seed
-from a3c_tut.worlds import TableWorld, corridor_world, sparse_grid_world
+
+Measure = TypeVar("Measure")
 
 #: The seeds for looking around, tuning and calibrating.
 TUNING_SEEDS = range(1000, 1030)
@@ -60,22 +66,16 @@ def successes(result: TrainingResult) -> float:
     return float(np.count_nonzero(~result.episodes["truncated"]))
 
 
-def measured(
-    measure: Callable[[TrainingResult], float | tuple[float, ...]],
-    world: TableWorld,
-    config: A3CConfig,
-    seeds: Sequence[int] = SIXTY_SEEDS,
-    total_steps: int = TOTAL_STEPS,
-    equal_seeds: bool = False,
-    learn: Callable[..., TrainingResult] = train,
-    **asked: Any,
-) -> Floats:
+def each_run(
+    measure: Callable[[TrainingResult], Measure], world: TableWorld, config: A3CConfig,
+    seeds: Sequence[int] = SIXTY_SEEDS, total_steps: int = TOTAL_STEPS, equal_seeds: bool = False,
+    learn: Callable[..., TrainingResult] = train, **asked: Any,
+) -> list[Measure]:  # fmt: skip
     """Return one measurement per seed; a run that diverges is measured up to there.
 
     Parameters
     ----------
     measure : function of a TrainingResult
-        One number, or several.
     world, config, total_steps : as in `train`
     seeds : sequence of int
     equal_seeds : bool
@@ -88,18 +88,34 @@ def measured(
     Examples
     --------
     >>> from a3c_tut import cliff_world
-    >>> measured(lambda run: float(run.steps >= 600), cliff_world(), A3CConfig(), [1], 600).tolist()
-    [1.0]
+    >>> each_run(lambda run: run.steps >= 600, cliff_world(), A3CConfig(), [1], 600)
+    [True]
     """
 
-    def one(seed: int) -> float | tuple[float, ...]:
+    def one(seed: int) -> Measure:
         given: Seed = (seed,) * config.num_workers if equal_seeds else seed
         try:
             return measure(learn(world, config, seed=given, total_steps=total_steps, **asked))
         except DivergenceError as error:
             return measure(error.result)
 
-    return np.array(each_seed(one, seeds))
+    return each_seed(one, seeds)
+
+
+def measured(*given: Any, **asked: Any) -> Floats:
+    """Return one measurement per seed, a number or several, as an array.
+
+    Parameters
+    ----------
+    *given, **asked : as in `each_run`
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> measured(lambda run: float(run.steps >= 600), cliff_world(), A3CConfig(), [1], 600).tolist()
+    [1.0]
+    """
+    return np.array(each_run(*given, **asked))
 
 
 def tuned(

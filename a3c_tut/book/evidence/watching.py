@@ -8,19 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut import tables
+from a3c_tut import A3CConfig, DivergenceError, RandomSchedule, TableWorld, TrainingResult, tables
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.compiling import kernel
-from a3c_tut.config import A3CConfig
-from a3c_tut.errors import DivergenceError
 from a3c_tut.kernels import softmax
-from a3c_tut.results import TrainingResult
 from a3c_tut.runners import emulated
-from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule
+from a3c_tut.schedules import Given, RoundRobin, Schedule
 from a3c_tut.signals import DIVERGED, DONE, FINISHED, LOG_FULL, NEEDS_UNIFORMS
 from a3c_tut.tables import CURSOR, LENGTH, LOG_ROWS, STEPS, TERMINATED, UPDATES
 from a3c_tut.worker import Seed, TableCrew, refill
-from a3c_tut.worlds import TableWorld
 
 
 @kernel

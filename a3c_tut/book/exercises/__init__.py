@@ -8,39 +8,26 @@ Each exercise knows the usual mistakes and recognises them by what they compute.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from a3c_tut.book.evidence.common import curve
 from a3c_tut.book.exercises.exercise import Answer, Exercise, SilentBug
-from a3c_tut.book.exercises.pages import (
-    best_practices,
-    cpu_training,
-    introduction,
-    objective,
-    python_practice,
-    result,
-    sparse_rewards,
-    stability,
-    summary,
-    updates,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PAGES = (
-    introduction, objective, updates, stability, cpu_training, sparse_rewards, best_practices,
-    python_practice, result, summary,
-)  # fmt: skip
+_PAGES = ("introduction", "objective", "updates", "stability", "cpu_training", "sparse_rewards",
+          "best_practices", "python_practice", "result", "summary")  # fmt: skip
 
 #: All exercises by name, in the order of the pages.
 #:
 #: :meta hide-value:
 EXERCISES: dict[str, type[Exercise]] = {
     value.name(): value
-    for page in _PAGES
+    for page in (import_module(f"{__name__}.pages.{name}") for name in _PAGES)
     for value in vars(page).values()
     if isinstance(value, type) and issubclass(value, Exercise) and value.__module__ == page.__name__
 }

@@ -178,6 +178,11 @@ class SilentBug(Exercise):
     symptom: ClassVar[Callable[[], Curves]]
     test: ClassVar[Callable[[Answer], None]]
 
+    @classmethod
+    def both(cls, measured: Callable[[Answer], ArrayLike]) -> dict[str, ArrayLike]:
+        """Return what is measured of the faulty answer and of the right one, by their labels."""
+        return {"as below": measured(cls.stub), "as it should be": measured(cls.solution)}
+
 
 def source_of(function: Answer, name: str) -> str:
     """Return the source of a function of an exercise, as a function that stands alone.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, sparse_grid_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import sparse_grid_world
 
 
 class AfterTheHorizon(SilentBug):
@@ -66,24 +65,16 @@ class AfterTheHorizon(SilentBug):
         assert np.allclose(line[:101], np.linspace(0.1, 0.0, 101))
         assert np.allclose(line[100:], 0.0)
 
-    @staticmethod
-    def symptom():
+    @classmethod
+    def symptom(cls):
         horizon, at = 6_000, np.arange(1_000, 12_001, 1_000)
         config = A3CConfig(reward_scale=1.0)
 
         def returns(rate):
             parts = plain.Parts(learning_rate=lambda full, steps, _: rate(full, steps, horizon))
-            runs = (
-                plain.learn(sparse_grid_world(5, 5), config, 12_000, seed, parts)
-                for seed in range(8)
-            )
-            return np.array([plain.recent_returns(run, at, window=20) for run in runs])
+            return plain.returns_at(at, sparse_grid_world(5, 5), config, parts, window=20)
 
-        curves = {
-            "as below": returns(AfterTheHorizon.stub),
-            "as it should be": returns(AfterTheHorizon.solution),
-        }
-        return Curves(at, curves, "environment steps of all workers together", "return")
+        return Curves(at, cls.both(returns), "environment steps of all workers together", "return")
 
 
 class OwnAnnealing(Exercise):

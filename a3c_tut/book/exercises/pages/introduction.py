@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import cliff_world
 
 
 class SeveralFromOne(Exercise):
@@ -214,18 +213,12 @@ class WorkerSeeds(SilentBug):
 
     @classmethod
     def symptom(cls):
-        def returns(worker_seeds, seed):
+        def returns(worker_seeds):
             def streams(seed, num_workers):
                 return [np.random.default_rng(s) for s in worker_seeds(seed, num_workers)]
 
-            parts = plain.Parts(streams=streams)
             config = A3CConfig(num_workers=16)
-            learned = plain.learn(cliff_world(), config, 7_500, seed, parts)
-            return plain.recent_returns(learned, at)
+            return plain.returns_at(at, cliff_world(), config, plain.Parts(streams=streams))
 
         at = np.linspace(4_000, 7_500, 8)
-        curves = {
-            name: np.array([returns(answer, seed) for seed in range(8)])
-            for name, answer in (("as below", cls.stub), ("as it should be", cls.solution))
-        }
-        return Curves(at, curves, "steps of all workers", "return")
+        return Curves(at, cls.both(returns), "steps of all workers", "return")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, corridor_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import corridor_world
 
 
 class CorridorValues(Exercise):
@@ -274,17 +273,12 @@ class RolloutReturns(SilentBug):
 
     @classmethod
     def symptom(cls):
-        def returns(rollout_returns, seed):
+        def returns(rollout_returns):
             def keep(reward, terminated):
                 return float(rollout_returns(np.array([reward]), 0.0, terminated, 1.0)[0])
 
             parts, config = plain.Parts(keep=keep), A3CConfig(reward_scale=1.0)
-            learned = plain.learn(corridor_world(6), config, 3_000, seed, parts)
-            return plain.recent_returns(learned, at)
+            return plain.returns_at(at, corridor_world(6), config, parts, seeds=10)
 
         at = np.linspace(300, 3_000, 10)
-        curves = {
-            name: np.array([returns(answer, seed) for seed in range(10)])
-            for name, answer in (("as below", cls.stub), ("as it should be", cls.solution))
-        }
-        return Curves(at, curves, "steps of all workers", "return")
+        return Curves(at, cls.both(returns), "steps of all workers", "return")

@@ -6,10 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import cliff_world
 
 
 class DrawAction(Exercise):
@@ -115,23 +114,12 @@ class RolloutLengths(Exercise):
 
     @mistake("The last rollout is missing where the list ends before it does.")
     def without_the_last(ended, n):
-        lengths, length = [], 0
-        for end in ended:
-            length += 1
-            if end or length == n:
-                lengths.append(length)
-                length = 0
-        return lengths
+        lengths = RolloutLengths.solution(ended, n)
+        return lengths if ended[-1] or lengths[-1] == n else lengths[:-1]
 
     @mistake("Your rollouts are a step too long: n steps are enough.")
     def one_more(ended, n):
-        lengths, length = [], 0
-        for end in ended:
-            length += 1
-            if end or length > n:
-                lengths.append(length)
-                length = 0
-        return [*lengths, length] if length else lengths
+        return RolloutLengths.solution(ended, n + 1)
 
 
 class RowsToCopy(Exercise):
@@ -244,19 +232,12 @@ class HandOver(SilentBug):
             kept = hand_over(kept, np.array(gradient))
             assert np.allclose(kept, gradient)
 
-    @staticmethod
-    def symptom():
+    @classmethod
+    def symptom(cls):
         at = np.arange(2_000, 12_001, 1_000)
 
         def returns(hand_over):
             parts = plain.Parts(hand_over=hand_over)
-            runs = (
-                plain.learn(cliff_world(), A3CConfig(), 12_000, seed, parts) for seed in range(8)
-            )
-            return np.array([plain.recent_returns(run, at, window=20) for run in runs])
+            return plain.returns_at(at, cliff_world(), A3CConfig(), parts, window=20)
 
-        curves = {
-            "as below": returns(HandOver.stub),
-            "as it should be": returns(HandOver.solution),
-        }
-        return Curves(at, curves, "environment steps of all workers together", "return")
+        return Curves(at, cls.both(returns), "environment steps of all workers together", "return")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import cliff_world
 
 
 class MovingMean(Exercise):
@@ -177,17 +176,12 @@ class GoesOn(SilentBug):
         assert not goes_on(4, 5, terminated=True, truncated=False)
         assert not goes_on(4, 5, terminated=False, truncated=True)
 
-    @staticmethod
-    def symptom():
+    @classmethod
+    def symptom(cls):
         config, at = A3CConfig(rollout_length=20), np.arange(2_000, 14_001, 1_000)
 
         def returns(goes_on):
             parts = plain.Parts(goes_on=goes_on)
-            runs = (plain.learn(cliff_world(), config, 14_000, seed, parts) for seed in range(8))
-            return np.array([plain.recent_returns(run, at, window=20) for run in runs])
+            return plain.returns_at(at, cliff_world(), config, parts, window=20)
 
-        curves = {
-            "as below": returns(GoesOn.stub),
-            "as it should be": returns(GoesOn.solution),
-        }
-        return Curves(at, curves, "environment steps of all workers together", "return")
+        return Curves(at, cls.both(returns), "environment steps of all workers together", "return")

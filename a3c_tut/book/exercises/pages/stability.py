@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
 from a3c_tut.exact import softmax_policy
-from a3c_tut.worlds import cliff_world
 
 
 class Clip(Exercise):
@@ -191,18 +190,17 @@ class RmspropStep(SilentBug):
 
     @classmethod
     def symptom(cls):
-        def entropy(rmsprop_step, seed, steps):
+        def entropies(rmsprop_step):
             def scaled(gradient, square, epsilon):  # the learner has brought `square` up to date
                 return rmsprop_step(gradient, square, 1.0, epsilon)
 
-            parts = plain.Parts(scaled=scaled)
-            learned = plain.learn(cliff_world(), A3CConfig(), steps, seed, parts)
-            policy = softmax_policy(learned.theta)[learned.V != 0.0]
-            return -(policy * np.log(policy)).sum(axis=1).mean()
+            def entropy(steps, seed):
+                parts = plain.Parts(scaled=scaled)
+                learned = plain.learn(cliff_world(), A3CConfig(), steps, seed, parts)
+                policy = softmax_policy(learned.theta)[learned.V != 0.0]
+                return -(policy * np.log(policy)).sum(axis=1).mean()
+
+            return np.array([[entropy(steps, seed) for steps in at] for seed in range(8)])
 
         at = np.array([100, 1_000, 2_000, 3_000])
-        curves = {
-            name: np.array([[entropy(answer, seed, steps) for steps in at] for seed in range(8)])
-            for name, answer in (("as below", cls.stub), ("as it should be", cls.solution))
-        }
-        return Curves(at, curves, "steps of all workers", "entropy of the policy")
+        return Curves(at, cls.both(entropies), "steps of all workers", "entropy of the policy")

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from a3c_tut import A3CConfig, TableWorld, corridor_world
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import TableWorld, corridor_world
 
 
 class Verdict(Exercise):
@@ -185,8 +184,8 @@ class WhatFollows(SilentBug):
         assert bootstrap(-5.0, terminated=False, truncated=True) == -5.0
         assert bootstrap(-5.0, terminated=False, truncated=False) == -5.0
 
-    @staticmethod
-    def symptom():
+    @classmethod
+    def symptom(cls):
         world, config = _endless_corridor(time_limit=10), A3CConfig(reward_scale=1.0, gamma=0.9)
         at = np.arange(300, 8_101, 300)
 
@@ -196,13 +195,8 @@ class WhatFollows(SilentBug):
             # Every rollout has its five steps: the time limit is a multiple of them.
             return np.array([run.values.reshape(len(at), -1).mean(axis=1) for run in runs])
 
-        curves = {
-            "as below": values(WhatFollows.stub),
-            "as it should be": values(WhatFollows.solution),
-        }
-        return Curves(
-            at, curves, "environment steps of all workers together", "V of the first state"
-        )
+        both = cls.both(values)
+        return Curves(at, both, "environment steps of all workers together", "V of the first state")
 
 
 def _endless_corridor(time_limit: int) -> TableWorld:

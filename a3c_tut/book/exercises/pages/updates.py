@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from a3c_tut import A3CConfig, TableWorld
 from a3c_tut.book import plain
 from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
-from a3c_tut.config import A3CConfig
-from a3c_tut.worlds import TableWorld
 
 
 class PolicyGradient(Exercise):
@@ -225,12 +224,7 @@ class PolicyLoss(SilentBug):
         "one stays below 0.5."
     )
 
-    @staticmethod
-    def cases():
-        return [
-            (np.array([0.5, 0.2, 0.3]), 1, -1.7, 0.4),
-            (np.array([0.1, 0.6, 0.05, 0.25]), 0, 2.3, 0.7),
-        ]
+    cases = PolicyGradient.cases
 
     @staticmethod
     def stub(policy, action, advantage, beta):
@@ -272,15 +266,10 @@ class PolicyLoss(SilentBug):
         config = A3CConfig(entropy_coef=0.1, reward_scale=1.0)
         at = np.linspace(500, 5_000, 10)
 
-        def returns(policy_loss, seed):
-            learned = plain.learn(world, config, 5_000, seed, _parts_with(policy_loss))
-            return plain.recent_returns(learned, at)
+        def returns(policy_loss):
+            return plain.returns_at(at, world, config, _parts_with(policy_loss), seeds=10)
 
-        curves = {
-            name: np.array([returns(answer, seed) for seed in range(10)])
-            for name, answer in (("as below", cls.stub), ("as it should be", cls.solution))
-        }
-        return Curves(at, curves, "steps of all workers", "return")
+        return Curves(at, cls.both(returns), "steps of all workers", "return")
 
 
 def _parts_with(policy_loss):
