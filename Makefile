@@ -39,9 +39,10 @@ test: $(READY) ## run every check
 
 lint: test-lint test-types test-words test-docs ## the checks that take seconds
 
-test-lint: $(READY) ## style (ruff), notebooks too
+test-lint: $(READY) ## style (ruff), notebooks too; who imports whom (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 test-types: $(READY) ## types (mypy)
 	$(BIN)/mypy

@@ -538,7 +538,9 @@ def main() -> None:
     only = parser.parse_args().only
     where = machine(["numpy", "numba", "matplotlib", "gymnasium"])
     if FORKSERVER:
-        multiprocessing.set_forkserver_preload(["a3c_tut.worker", "a3c_tut.runners.processes"])
+        multiprocessing.set_forkserver_preload(
+            ["a3c_tut.engine.worker", "a3c_tut.engine.runners.processes"]
+        )
     warnings.filterwarnings("ignore", message="num_workers is .* cores", category=RuntimeWarning)
     begun = time.perf_counter()
     train(CLIFF)  # what is compiled once per machine is not what is measured

@@ -144,7 +144,7 @@ def test_names_from_hidden_cells_are_seen():
 
 def test_every_claim_has_its_heading():
     """On the claims page, where headings and sheets are cells of their own."""
-    from a3c_tut.claims import Ledger
+    from a3c_tut.book.claims import Ledger
 
     cells = read(ROOT / "book" / "claims.ipynb").cells
     found = [cell.source for cell in cells if cell.source.startswith("### C")]

@@ -1,4 +1,7 @@
-"""What is committed: nothing built, nothing big, and no trace of the machine it was made on."""
+"""What is committed: nothing built, nothing big, and no trace of the machine it was made on.
+
+And the package's own order: everything public explained, every room of a size to be read.
+"""
 
 import ast
 import doctest
@@ -6,6 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import code_size
 import mutations
 import pytest
 
@@ -188,11 +192,16 @@ def divide(over, under):
 def test_every_module_stands_on_one_page_of_the_interface():
     """All but the packages that only gather, and the exercises, which the chapters set."""
     package = ROOT / "a3c_tut"
+    says_something = {
+        path: len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
+        for path in package.rglob("*.py")
+    }
     names = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in package.rglob("*.py")
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path, something in says_something.items()
+        if something or path.name != "__init__.py"
     ]
-    modules = {name for name in names if "exercises.pages" not in name}
-    modules -= {"a3c_tut.__init__", "a3c_tut.runners.__init__"}
+    modules = {name for name in names if "exercises.pages" not in name} - {"a3c_tut.__init__"}
     modules = {name.removesuffix(".__init__") for name in modules}
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("api*.md"))
     assert sorted(re.findall(r"^\.\. automodule:: (\S+)$", pages, re.M)) == sorted(modules)
@@ -204,3 +213,56 @@ def test_every_planted_fault_has_its_place():
         source = (ROOT / "a3c_tut" / mutation.file).read_text(encoding="utf-8")
         assert source.count(mutation.old) == 1, mutation.name
         assert mutation.new != mutation.old, mutation.name
+
+
+def test_no_room_and_no_function_is_too_long():
+    sizes = code_size.sizes(ROOT / "a3c_tut")
+    assert len(sizes) > 400
+    assert code_size.too_long(sizes) == []
+
+
+def test_code_is_counted_without_what_explains_it():
+    source = '''"""What it is for.
+
+It has two parts.
+"""
+
+# A remark.
+x = """one
+two"""
+
+
+@staticmethod
+def f(
+    a,  # the argument
+):
+    """Return it.
+
+    >>> f(1)
+    """
+
+    return a
+
+
+class C:
+    """Of methods."""
+
+    def g(self):
+        "Return what is inside."
+        def inside():
+            return 1
+        return inside
+'''
+    found = code_size.sizes_of(source, "m")
+    assert {size.name: size.lines for size in found} == {
+        "m": 12, "m.f": 5, "m.C.g": 4, "m.C.g.inside": 2
+    }  # fmt: skip
+
+
+def test_what_is_too_long_is_named():
+    long = "def f():\n" + "    x = 1\n" * 60
+    assert [size.name for size in code_size.too_long(code_size.sizes_of(long, "m"))] == ["m.f"]
+    assert code_size.too_long(code_size.sizes_of(long.replace("    x = 1\n", "", 1), "m")) == []
+    assert [size.name for size in code_size.too_long(code_size.sizes_of("x = 1\n" * 501, "m"))] == [
+        "m"
+    ]

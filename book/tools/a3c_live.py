@@ -51,8 +51,8 @@ class LiveDirective(SphinxDirective):
 
     def run(self):
         """Make the node; everything that can be wrong is noticed here."""
+        from a3c_tut.book.live import live_data
         from a3c_tut.config import A3CConfig
-        from a3c_tut.live import live_data
 
         recorded = Path(self.env.srcdir, RECORDED)
         self.env.note_dependency(str(recorded))
@@ -92,7 +92,7 @@ def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
     if path not in _cache:
         if not path.exists():
             return None
-        from a3c_tut.live import load_recorded
+        from a3c_tut.book.live import load_recorded
 
         _cache[path] = load_recorded(path) | {"path": RECORDED}
     return _cache[path]
@@ -100,7 +100,7 @@ def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
 
 def visit_html(translator, node):
     """Write the element, and beside the scripts the picture that stands in for it."""
-    from a3c_tut.live import live_html
+    from a3c_tut.book.live import live_html
     from sphinx.util.osutil import relative_uri
 
     name, standin = picture(translator.builder, node)
@@ -116,9 +116,9 @@ def picture(builder, node, _cache={}):  # noqa: B006 - drawn once per build
     """The name of the picture and what stands in for the element; drawn when it is missing."""
     from hashlib import sha256
 
+    from a3c_tut.book.live import fallback
     from a3c_tut.config import A3CConfig
     from a3c_tut.figures import save_figure
-    from a3c_tut.live import fallback
 
     asked = node["asked"]
     key = sha256(repr((node["kind"], node["world"], sorted(asked.items()))).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Write the exercises into the notebooks, from their one source in `a3c_tut.exercises`.
+"""Write the exercises into the notebooks, from their one source in `a3c_tut.book.exercises`.
 
     python book/tools/exercise_cells.py [NOTEBOOK ...]      (default: all)
 
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import nbformat
-from a3c_tut.exercises import EXERCISES, find
-from a3c_tut.exercises.exercise import SilentBug, source_of
+from a3c_tut.book.exercises import EXERCISES, find
+from a3c_tut.book.exercises.exercise import SilentBug, source_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,10 +47,10 @@ def cells_of(name, number):
             },
             "image": {"alt": exercise.alt},
         }
-        source = f'from a3c_tut.exercises import plot_symptom\n\nplot_symptom("{name}")'
+        source = f'from a3c_tut.book.exercises import plot_symptom\n\nplot_symptom("{name}")'
         cells.append(new_code_cell(source, metadata={"tags": [tag], "mystnb": shown}))
     source = (
-        "from a3c_tut.exercises import check\n\n\n"
+        "from a3c_tut.book.exercises import check\n\n\n"
         f'{source_of(exercise.stub, mine)}\n\n\nprint(check("{name}", {mine}))'
     )
     cells.append(new_code_cell(source, metadata={"tags": [tag]}))

@@ -5,7 +5,7 @@
   "use strict";
   const { make_rollout, make_gradient } = a3c;
 
-  /** A world as the page's JSON holds it (see a3c_tut/live.py), in the form that kernels read. */
+  /** A world as the page's JSON holds it (see a3c_tut/book/live.py), in the form that kernels read. */
   function world_arrays(world, config) {
     return {
       num_states: world.num_states,

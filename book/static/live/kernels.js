@@ -2,7 +2,7 @@
 //
 // Same names, same order, same arithmetic in the same order; what the functions mean stands in
 // Python. A table is one flat array: theta[state * num_actions + a] is Python's theta[state, a].
-// tests/test_live.py compares whole runs.
+// tests/book/test_live.py compares whole runs.
 (globalThis.a3cModules ??= []).push(function kernels(a3c) {
   "use strict";
   const { exp, log } = a3c;

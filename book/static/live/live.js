@@ -370,7 +370,7 @@
       names.push("RandomSchedule");
       schedule = `, schedule=RandomSchedule((${state.schedule.weights.join(", ")},))`;
     } else if (recorded) {
-      more = "from a3c_tut.live import recorded_schedule\n";
+      more = "from a3c_tut.book.live import recorded_schedule\n";
       schedule = `,\n               schedule=recorded_schedule("${data.recorded.path}")`;
     } else if (state.schedule !== "round_robin") schedule = ', schedule="random"';
     names.sort((one, other) => (one.toLowerCase() < other.toLowerCase() ? -1 : 1));

@@ -1,0 +1,162 @@
+"""How fast a run learns, with a step size tuned for it: how C11 to C18 are measured.
+
+*Speed* is the number of environment steps, of all workers together, until 50 episodes in a row
+return −20 on average. A run that does not get there counts with all the steps it had, which makes
+slow variants look better than they are, never worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from a3c_tut import (
+    A3CConfig,
+    DivergenceError,
+    TableWorld,
+    TrainingResult,
+    corridor_world,
+    sparse_grid_world,
+    train,
+)
+from a3c_tut.book.evidence.common import LEARNED, SIXTY_SEEDS, Floats
+from a3c_tut.engine.streams import Seed
+from a3c_tut.experiments import each_seed, steps_to_return
+
+Measure = TypeVar("Measure")
+
+#: The seeds for looking around, tuning and calibrating.
+TUNING_SEEDS = range(1000, 1030)
+#: Step sizes of actor and critic that tuning chooses from.
+STEP_CANDIDATES = (0.05, 0.1, 0.15, 0.2, 0.3)
+#: Steps of a run, all workers together.
+TOTAL_STEPS = 40_000
+#: The two worlds where nothing but the goal pays.
+#:
+#: :meta hide-value:
+SPARSE_WORLDS = {"grid": sparse_grid_world(10, 10), "corridor": corridor_world(12)}
+#: Steps of a run there.
+SPARSE_STEPS = 40_000
+
+
+def steps_needed(result: TrainingResult) -> float:
+    """Return the steps until 50 episodes return −20 on average, at most all the steps of the run.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> steps_needed(train(cliff_world(), total_steps=1_000))
+    1000.0
+    """
+    return float(min(steps_to_return(result, LEARNED), result.total_steps))
+
+
+def successes(result: TrainingResult) -> float:
+    """Return how many episodes reached the goal.
+
+    Examples
+    --------
+    >>> successes(train(sparse_grid_world(), total_steps=1_000)) > 0
+    True
+    """
+    return float(np.count_nonzero(~result.episodes["truncated"]))
+
+
+def each_run(
+    measure: Callable[[TrainingResult], Measure], world: TableWorld, config: A3CConfig,
+    seeds: Sequence[int] = SIXTY_SEEDS, total_steps: int = TOTAL_STEPS, equal_seeds: bool = False,
+    learn: Callable[..., TrainingResult] = train, **asked: Any,
+) -> list[Measure]:  # fmt: skip
+    """Return one measurement per seed; a run that diverges is measured up to there.
+
+    Parameters
+    ----------
+    measure : function of a TrainingResult
+    world, config, total_steps : as in `train`
+    seeds : sequence of int
+    equal_seeds : bool
+        Whether all workers of a run see the same random numbers.
+    learn : function
+        `train`, or another that is asked in the same way.
+    **asked
+        Further arguments of that function.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> each_run(lambda run: run.steps >= 600, cliff_world(), A3CConfig(), [1], 600)
+    [True]
+    """
+
+    def one(seed: int) -> Measure:
+        given: Seed = (seed,) * config.num_workers if equal_seeds else seed
+        try:
+            return measure(learn(world, config, seed=given, total_steps=total_steps, **asked))
+        except DivergenceError as error:
+            return measure(error.result)
+
+    return each_seed(one, seeds)
+
+
+def measured(*given: Any, **asked: Any) -> Floats:
+    """Return one measurement per seed, a number or several, as an array.
+
+    Parameters
+    ----------
+    *given, **asked : as in `each_run`
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> measured(lambda run: float(run.steps >= 600), cliff_world(), A3CConfig(), [1], 600).tolist()
+    [1.0]
+    """
+    return np.array(each_run(*given, **asked))
+
+
+def tuned(
+    config: A3CConfig,
+    score: Callable[[A3CConfig], float],
+    step_sizes: Sequence[float] = STEP_CANDIDATES,
+) -> A3CConfig:
+    """Return the configuration with the step size that scores lowest.
+
+    Parameters
+    ----------
+    config : A3CConfig
+    score : function of a configuration, the lower the better
+    step_sizes : sequence of floats, of actor and critic alike
+
+    Examples
+    --------
+    >>> tuned(A3CConfig(), lambda config: abs(config.actor_lr - 0.16)).critic_lr
+    0.15
+    """
+    candidates = [replace(config, actor_lr=size, critic_lr=size) for size in step_sizes]
+    return min(candidates, key=score)
+
+
+@cache
+def sparse_tuned(world: str, num_workers: int, rollout_length: int = 5) -> A3CConfig:
+    """Return the configuration whose step size brings most successes on the tuning seeds.
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    num_workers, rollout_length : int from 1
+
+    Examples
+    --------
+    >>> sparse_tuned("corridor", 1).actor_lr in STEP_CANDIDATES
+    True
+    """
+    where = SPARSE_WORLDS[world]
+    asked = A3CConfig(num_workers=num_workers, rollout_length=rollout_length, reward_scale=1.0)
+    return tuned(
+        asked,
+        lambda c: -float(measured(successes, where, c, TUNING_SEEDS, SPARSE_STEPS).mean()),
+    )
