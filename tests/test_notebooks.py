@@ -8,6 +8,7 @@ import ast
 import base64
 import builtins
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -256,6 +257,14 @@ def test_a_moved_line_is_seen():
     moved = VALUES.copy()
     moved[100] += 0.1
     assert "shades differ" in nbval_pictures.difference(drawn(VALUES), drawn(moved))
+
+
+def test_claims_are_written_only_where_that_is_asked_for(tmp_path):
+    """A kernel that is started later, by nbval say, compares with the record."""
+    cell = nbformat.v4.new_code_cell("import os\nprint(os.environ['A3C_REFRESH'])")
+    made = nbformat.v4.new_notebook(cells=[cell])
+    assert load_tool("refresh_notebooks").execute(made, tmp_path).cells[0].outputs[0].text == "1\n"
+    assert "A3C_REFRESH" not in os.environ
 
 
 def test_nbval_compares_pictures(tmp_path):
