@@ -13,8 +13,8 @@ NOTEBOOKS = $(wildcard book/*.ipynb)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-lint test-types test-words test-docs test-unit test-notebooks \
-	test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers
+.PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
+	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -53,8 +53,19 @@ test-words: $(READY) ## spelling (codespell)
 test-docs: $(READY) ## every public name has a docstring (interrogate)
 	$(BIN)/interrogate --quiet a3c_tut
 
+TESTS := a3c_tut tests --ignore tests/test_site.py --ignore tests/test_notebooks.py
+
+test-quick: $(READY) ## an answer in a minute: no statistics, no processes, no browser
+	$(PYTEST) -n 2 -m "not slow and not processes and not browser" tests
+
 test-unit: $(READY) ## the package, with the examples in its docstrings
-	$(PYTEST) -n 2 --doctest-modules a3c_tut tests --ignore tests/test_site.py --ignore tests/test_notebooks.py
+	$(PYTEST) -n 2 -m "not processes and not browser" --doctest-modules $(TESTS)
+
+test-processes: $(READY) ## real worker processes, on a machine that does nothing else
+	$(PYTEST) -n 2 -m processes $(TESTS)
+
+test-browser: $(READY) ## the JavaScript twin and the live elements, in a browser
+	$(PYTEST) -n 2 -m browser $(TESTS)
 
 test-notebooks: $(READY) ## the notebooks: every stored output still comes out (nbval, strict; pictures too)
 	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }

@@ -23,6 +23,8 @@ CHECKS = {
     "test-words": "spelling",
     "test-docs": "docstrings",
     "test-unit": "the package",
+    "test-processes": "real worker processes",
+    "test-browser": "the twin in a browser",
     "test-notebooks": "the notebooks",
     "book": "building the book",
     "test-site": "the site in a browser",

@@ -267,6 +267,7 @@ def test_claims_are_written_only_where_that_is_asked_for(tmp_path):
     assert "A3C_REFRESH" not in os.environ
 
 
+@pytest.mark.slow
 def test_nbval_compares_pictures(tmp_path):
     """A stored picture that is another one makes nbval fail; the right one does not."""
     source = (

@@ -224,6 +224,7 @@ def interrupt(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to a single process")
+@pytest.mark.slow
 class TestInterrupted:
     def test_while_training(self, tmp_path):
         (tmp_path / "figure_1.png").write_bytes(b"an older run")

@@ -67,6 +67,9 @@ WAYS = {
 }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """Every case in every way: way → name of an array → the array."""

@@ -252,11 +252,13 @@ def run_python(code, **environment):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @compiled
 def test_one_compilation_serves_every_world_and_configuration():
     assert run_python(_MANY) == "1 1"
 
 
+@pytest.mark.slow
 @compiled
 def test_a_second_process_compiles_nothing(tmp_path):
     """Numba keeps its code on disk: once per machine, not once per process."""

@@ -41,10 +41,12 @@ def test_here():
     assert differences(taken()) == []
 
 
+@pytest.mark.slow
 def test_interpreted():
     assert elsewhere({"NUMBA_DISABLE_JIT": "1"}) == SAME
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the variables are those of x86-64")
 def test_under_another_arithmetic(tmp_path):
     assert elsewhere({**OTHER_ARITHMETIC, "NUMBA_CACHE_DIR": str(tmp_path)}) == SAME

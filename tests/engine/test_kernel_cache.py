@@ -36,6 +36,7 @@ def probe(folder):
     return float(total), int(hits)
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_a_changed_file_is_noticed(copy):
     first, hits = probe(copy)
     assert hits == 0

@@ -31,10 +31,13 @@ from a3c_tut.engine.protocol import LOCK
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, steps_to_return
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:num_workers is:RuntimeWarning",
-    "ignore:.*multi-threaded.*fork:DeprecationWarning",
-)
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.filterwarnings(
+        "ignore:num_workers is:RuntimeWarning",
+        "ignore:.*multi-threaded.*fork:DeprecationWarning",
+    ),
+]
 SHM = Path("/dev/shm")
 #: Starting a worker is most of the time of a short run; fork saves it where there is one.
 QUICK = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
