@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
+
+from a3c_tut.checks import number, one_of, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +105,15 @@ class A3CConfig:
             whole("rollout_length", n, 1)
         for name in ("entropy_coef", "actor_lr", "critic_lr"):
             for value in self.per_worker(name):
-                _number(name, value, "a number from 0", lambda x: x >= 0)
-        _number("gamma", self.gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+                number(name, value, "a number from 0", lambda x: x >= 0)
+        number("gamma", self.gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
         if self.max_grad_norm is not None:
-            _number(
-                "max_grad_norm", self.max_grad_norm, "None or a number above 0", lambda x: x > 0
-            )
-        _number(
+            number("max_grad_norm", self.max_grad_norm, "None or a number above 0", lambda x: x > 0)
+        number(
             "rmsprop_decay", self.rmsprop_decay, "a number from 0, below 1", lambda x: 0 <= x < 1
         )
-        _number("rmsprop_epsilon", self.rmsprop_epsilon, "a number above 0", lambda x: x > 0)
-        _number("reward_scale", self.reward_scale, "a number above 0", lambda x: x > 0)
+        number("rmsprop_epsilon", self.rmsprop_epsilon, "a number above 0", lambda x: x > 0)
+        number("reward_scale", self.reward_scale, "a number above 0", lambda x: x > 0)
         whole("sync_every", self.sync_every, 1)
         if self.window is not None:
             whole(
@@ -137,8 +135,9 @@ class A3CConfig:
             )
         for setting in fields(self):  # NumPy's numbers become plain ones, which can be saved
             value = getattr(self, setting.name)
-            plain = tuple(map(_plain, value)) if isinstance(value, tuple) else _plain(value)
-            object.__setattr__(self, setting.name, plain)
+            parts = value if isinstance(value, tuple) else (value,)
+            plain = tuple(v.item() if isinstance(v, np.generic) else v for v in parts)
+            object.__setattr__(self, setting.name, plain if value is parts else plain[0])
 
     def per_worker(self, name: str) -> tuple[Any, ...]:
         """Return a setting as one value per worker.
@@ -171,67 +170,3 @@ class A3CConfig:
         0.9
         """
         return asdict(self)
-
-
-def whole(name: str, value: Any, least: int, most: int | None = None, also: str = "") -> None:
-    """Raise a ValueError that names the setting unless the value is a whole number in range.
-
-    Parameters
-    ----------
-    name : str, as the message is to call it
-    value : what was given
-    least, most : int; None: no upper end
-    also : str
-        What else is allowed, put before "a whole number": "None or ", say.
-
-    Raises
-    ------
-    ValueError
-        With name, value and range; for a boolean as well.
-
-    Examples
-    --------
-    >>> whole("sync_every", 0, 1)
-    Traceback (most recent call last):
-    ...
-    ValueError: sync_every is 0; allowed: a whole number from 1
-    """
-    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not fits or value < least or (most is not None and value > most):
-        upper = "" if most is None else f" to {most}"
-        raise ValueError(f"{name} is {value!r}; allowed: {also}a whole number from {least}{upper}")
-
-
-def _number(name: str, value: Any, allowed: str, fits: Any) -> None:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not fits(value):
-        raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    """Raise a ValueError that names the setting unless the value is one of those allowed.
-
-    Parameters
-    ----------
-    name : str, as the message is to call it
-    value : what was given
-    allowed : tuple of values
-
-    Raises
-    ------
-    ValueError
-        With name, value and what is allowed.
-
-    Examples
-    --------
-    >>> one_of("optimizer", "adam", ("rmsprop", "sgd"))
-    Traceback (most recent call last):
-    ...
-    ValueError: optimizer is 'adam'; allowed: 'rmsprop', 'sgd'
-    """
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")

@@ -11,13 +11,14 @@ limit, which is also what a learner estimates that bootstraps at truncation.
 
 from __future__ import annotations
 
-from math import ceil, isfinite, log
-from numbers import Integral, Real
+from math import ceil, log
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.checks import chances, finite, number, whole
 from a3c_tut.worlds import TableWorld
 
 Floats = NDArray[np.float64]
@@ -122,7 +123,7 @@ def action_values(world: TableWorld, values: ArrayLike, gamma: float) -> Floats:
            [0.   , 0.   ]])
     """
     gamma = _checked_gamma(gamma)
-    table = _checked_values(world, "values", values)
+    table = finite("values", values, (world.num_states,))
     return _look_ahead(_expected_reward(world), _continuing(world, gamma), world.next_state, table)
 
 
@@ -224,7 +225,7 @@ def greedy_policy(preferences: ArrayLike) -> Floats:
     array([[0., 1.],
            [1., 0.]])
     """
-    table = _as_floats("preferences", preferences)
+    table = finite("preferences", preferences)
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(
             f"preferences has shape {table.shape}; allowed: (states, actions), each at least 1"
@@ -261,7 +262,7 @@ def softmax_policy(theta: ArrayLike) -> Floats:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    logits = _as_floats("theta", theta)
+    logits = finite("theta", theta)
     if logits.ndim != 2 or 0 in logits.shape:
         raise ValueError(
             f"theta has shape {logits.shape}; allowed: (states, actions), each at least 1"
@@ -305,13 +306,13 @@ def policy_values(world: TableWorld, policy: ArrayLike, gamma: float) -> Floats:
     -1072.236
     """
     gamma = _checked_gamma(gamma)
-    chances = _checked_policy(world, policy)
-    matrix = world.transition_matrix(chances)
+    table = _policy(world, policy)
+    matrix = world.transition_matrix(table)
     if gamma == 1.0:
-        stuck = ~_can_end(world, chances, matrix)
+        stuck = ~_can_end(world, table, matrix)
         if stuck.any():
             raise _never_ends(int(stuck.argmax()))
-    pay = (chances * _expected_reward(world)).sum(axis=1)
+    pay = (table * _expected_reward(world)).sum(axis=1)
     return _solve(np.eye(world.num_states) - gamma * matrix, pay)
 
 
@@ -352,12 +353,12 @@ def state_occupancy(world: TableWorld, policy: ArrayLike, gamma: float) -> Float
     6453
     """
     gamma = _checked_gamma(gamma)
-    chances = _checked_policy(world, policy)
-    matrix = world.transition_matrix(chances)
+    table = _policy(world, policy)
+    matrix = world.transition_matrix(table)
     # Where no episode comes, an endless loop does no harm: those states are left out.
     visited = _spread(world.start > 0.0, matrix.T)
     if gamma == 1.0:
-        stuck = visited & ~_can_end(world, chances, matrix)
+        stuck = visited & ~_can_end(world, table, matrix)
         if stuck.any():
             raise _never_ends(int(stuck.argmax()))
     among = matrix[np.ix_(visited, visited)]
@@ -401,7 +402,7 @@ def policy_gradient(world: TableWorld, theta: ArrayLike, gamma: float) -> Floats
     >>> policy_gradient(cliff_world(), np.zeros((48, 4)), gamma=0.99)[36].round(2)
     array([ 489.96, -626.39,   68.21,   68.21])
     """
-    policy = softmax_policy(_checked_theta(world, theta))
+    policy = softmax_policy(finite("theta", theta, (world.num_states, world.num_actions)))
     values = policy_values(world, policy, gamma)
     advantages = action_values(world, values, gamma) - values[:, None]
     occupancy = state_occupancy(world, policy, gamma)
@@ -471,13 +472,13 @@ def expected_rollout_gradient(
     >>> grad_theta[36].round(1)
     array([ 39.9, -69.6,  14.9,  14.9])
     """
-    logits = _checked_theta(world, theta)
-    values = _checked_values(world, "V", V)
-    n = _checked_count("n", n)
-    reach = n if window is None else _checked_count("window", window)
+    logits = finite("theta", theta, (world.num_states, world.num_actions))
+    values = finite("V", V, (world.num_states,))
+    n = whole("n", n, 1)
+    reach = n if window is None else whole("window", window, 1)
     gamma = _checked_gamma(gamma)
-    beta = _checked_coefficient("beta", beta)
-    first = world.start if start is None else _checked_start(world, start)
+    beta = number("beta", beta, "a finite number from 0", lambda x: x >= 0)
+    first = world.start if start is None else chances("start", start, (world.num_states,))
 
     policy = softmax_policy(logits)
     bonus = beta * _entropy_gradient(policy)
@@ -544,11 +545,9 @@ def balanced_policy(
     >>> greedy_path(cliff_world(), policy).total_return
     -13.0
     """
-    temperature = _checked_coefficient("beta", beta) / _checked_coefficient(
-        "reward_scale", reward_scale
-    )
-    if temperature == 0.0:
-        raise ValueError(f"beta is {beta!r}; allowed: a finite number above 0")
+    above_0 = "a finite number above 0"
+    temperature = number("beta", beta, above_0, lambda x: x > 0)
+    temperature /= number("reward_scale", reward_scale, above_0, lambda x: x > 0)
     policy = np.full((world.num_states, world.num_actions), 1.0 / world.num_actions)
     for _ in range(_MOST_ROUNDS):
         table = action_values(world, policy_values(world, policy, gamma), gamma)
@@ -621,8 +620,8 @@ def greedy_path(
     >>> path.states[:3], len(path.states) - 1, path.total_return, path.terminated
     ([36, 24, 25], 13, -13.0, True)
     """
-    chances = _checked_policy(world, policy)
-    limit = world.max_episode_steps if max_steps is None else _checked_count("max_steps", max_steps)
+    table = _policy(world, policy)
+    limit = world.max_episode_steps if max_steps is None else whole("max_steps", max_steps, 1)
     if start is None:
         possible = np.flatnonzero(world.start)
         if len(possible) > 1:
@@ -632,14 +631,14 @@ def greedy_path(
             )
         state = int(possible[0])
     else:
-        whole = isinstance(start, Integral) and not isinstance(start, bool)
-        if not whole or not 0 <= start < world.num_states:
+        is_index = isinstance(start, Integral) and not isinstance(start, bool)
+        if not is_index or not 0 <= start < world.num_states:
             raise ValueError(f"start is {start!r}; allowed: 0 to {world.num_states - 1}")
         state = int(start)
 
     states, total, terminated = [state], 0.0, False
     while not terminated and len(states) <= limit:
-        action = int(chances[state].argmax())
+        action = int(table[state].argmax())
         outcomes = np.flatnonzero(world.probability[state, action])
         if len(outcomes) > 1:
             raise ValueError(
@@ -715,72 +714,9 @@ def _solve(matrix: Floats, right: Floats) -> Floats:
     return solution
 
 
-def _as_floats(name: str, value: ArrayLike) -> Floats:
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}; allowed: an array of numbers") from None
-    if not np.isfinite(array).all():
-        bad = array[~np.isfinite(array)][0]
-        raise ValueError(f"{name} holds {bad}; allowed: finite numbers")
-    return array
-
-
-def _checked_values(world: TableWorld, name: str, values: ArrayLike) -> Floats:
-    table = _as_floats(name, values)
-    if table.shape != (world.num_states,):
-        raise ValueError(f"{name} has shape {table.shape}; allowed: {(world.num_states,)}")
-    return table
-
-
-def _checked_theta(world: TableWorld, theta: ArrayLike) -> Floats:
-    logits = _as_floats("theta", theta)
-    shape = (world.num_states, world.num_actions)
-    if logits.shape != shape:
-        raise ValueError(f"theta has shape {logits.shape}; allowed: {shape}")
-    return logits
-
-
-def _checked_policy(world: TableWorld, policy: ArrayLike) -> Floats:
-    chances = _as_floats("policy", policy)
-    shape = (world.num_states, world.num_actions)
-    if chances.shape != shape:
-        raise ValueError(f"policy has shape {chances.shape}; allowed: {shape}")
-    _check_chances("policy", chances)
-    return chances
-
-
-def _checked_start(world: TableWorld, start: ArrayLike) -> Floats:
-    chances = _checked_values(world, "start", start)
-    _check_chances("start", chances)
-    return chances
-
-
-def _check_chances(name: str, chances: Floats) -> None:
-    outside = (chances < 0.0) | (chances > 1.0)
-    if outside.any():
-        raise ValueError(f"{name} holds {chances[outside][0]}; allowed: numbers from 0 to 1")
-    sums = np.atleast_1d(chances.sum(axis=-1))
-    off = np.abs(sums - 1.0) > 1e-9
-    if off.any():
-        where = f" in state {int(off.argmax())}" if chances.ndim > 1 else ""
-        raise ValueError(f"{name} sums to {sums[off][0]}{where}; allowed: 1")
+def _policy(world: TableWorld, policy: ArrayLike) -> Floats:
+    return chances("policy", policy, (world.num_states, world.num_actions), ("state",))
 
 
 def _checked_gamma(gamma: float) -> float:
-    if not isinstance(gamma, Real) or isinstance(gamma, bool) or not 0.0 <= gamma <= 1.0:
-        raise ValueError(f"gamma is {gamma!r}; allowed: a number from 0 to 1")
-    return float(gamma)
-
-
-def _checked_coefficient(name: str, value: float) -> float:
-    fits = isinstance(value, Real) and not isinstance(value, bool)
-    if not fits or not isfinite(value) or value < 0.0:
-        raise ValueError(f"{name} is {value!r}; allowed: a finite number from 0")
-    return float(value)
-
-
-def _checked_count(name: str, value: int) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} is {value!r}; allowed: a whole number from 1")
-    return int(value)
+    return number("gamma", gamma, "a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from a3c_tut.config import whole
+from a3c_tut.checks import whole
 from a3c_tut.results import TrainingResult
 
 

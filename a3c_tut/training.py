@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.config import A3CConfig, one_of, whole
+from a3c_tut.checks import finite, one_of, whole
+from a3c_tut.config import A3CConfig
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew
@@ -110,10 +111,16 @@ def train(
     )
     start = _load(resume_from)
     if start is None:
+        zeros = np.zeros((world.num_states, world.num_actions))
         initial = {
-            "theta": _table("initial_theta", initial_theta, (world.num_states, world.num_actions)),
-            "values": _table("initial_values", initial_values, (world.num_states,)),
-        }
+            "theta": finite(
+                "initial_theta", zeros if initial_theta is None else initial_theta, zeros.shape
+            ),
+            "values": finite(
+                "initial_values", zeros[:, 0] if initial_values is None else initial_values,
+                zeros[:, 0].shape,
+            ),
+        }  # fmt: skip
     else:
         _check_same(start, world, config, total_steps, seed)
         if initial_theta is not None or initial_values is not None:
@@ -356,20 +363,6 @@ def _check_processes(
 
 def _plain(seed: Seed) -> Seed:
     return int(seed) if isinstance(seed, (int, np.integer)) else tuple(int(s) for s in seed)
-
-
-def _table(name: str, given: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    allowed = f"finite numbers of shape {shape}"
-    try:
-        table = np.zeros(shape) if given is None else np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {given!r}; allowed: {allowed}") from None
-    if table.shape != shape:
-        raise ValueError(f"{name} is an array of shape {table.shape}; allowed: {allowed}")
-    if not np.isfinite(table).all():
-        bad = table[~np.isfinite(table)][0]
-        raise ValueError(f"{name} holds {bad}; allowed: {allowed}")
-    return table
 
 
 def _schedule(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.checks import chances, finite, whole
+
 #: The four moves of every grid world here, in Gymnasium's order for CliffWalking.
 GRID_ACTIONS = ("up", "right", "down", "left")
 _ROW_STEP = np.array([-1, 0, 1, 0])
@@ -90,26 +92,20 @@ class TableWorld:
         if not np.issubdtype(given.dtype, np.integer):
             raise ValueError(f"next_state has dtype {given.dtype}; allowed: integers")
         num_states = given.shape[0]
-        for name, dtype in (
-            ("probability", np.float64),
-            ("reward", np.float64),
-            ("terminated", np.bool_),
-        ):
-            self._freeze(name, getattr(self, name), dtype, given.shape)
-        self._freeze("start", self.start, np.float64, (num_states,))
         bad = np.argwhere((given < 0) | (given >= num_states))
         if bad.size:
             where = tuple(int(i) for i in bad[0])
             raise ValueError(
                 f"next_state{list(where)} is {given[where]}; allowed: 0 to {num_states - 1}"
             )
-        self._freeze("next_state", given, np.int32, given.shape)
-        self._check_distribution("probability", self.probability)
-        self._check_distribution("start", self.start)
-        if not np.isfinite(self.reward).all():
-            raise ValueError("reward holds a value that is not finite; allowed: finite numbers")
-        _check_size("max_episode_steps", self.max_episode_steps, 1)
-        object.__setattr__(self, "max_episode_steps", int(self.max_episode_steps))
+        axes = ("state", "action")
+        self._freeze("next_state", given.astype(np.int32))
+        self._freeze("reward", finite("reward", self.reward, given.shape))
+        self._freeze("terminated", finite("terminated", self.terminated, given.shape) != 0.0)
+        self._freeze("probability", chances("probability", self.probability, given.shape, axes))
+        self._freeze("start", chances("start", self.start, (num_states,)))
+        most = whole("max_episode_steps", self.max_episode_steps, 1)
+        object.__setattr__(self, "max_episode_steps", most)
         self._check_names()
 
     def _check_names(self) -> None:
@@ -138,30 +134,10 @@ class TableWorld:
                     f"marks holds state {state!r}; allowed: 0 to {self.num_states - 1}"
                 )
 
-    def _freeze(self, name: str, value: ArrayLike, dtype: Any, shape: tuple[int, ...]) -> None:
-        try:
-            array = np.array(value, dtype=dtype, order="C")
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name} cannot be read as an array of {np.dtype(dtype)} ({error}); allowed: "
-                f"numbers of shape {shape}"
-            ) from None
-        if array.shape != shape:
-            raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
+    def _freeze(self, name: str, array: NDArray[Any]) -> None:
+        array = np.array(array, order="C")
         array.setflags(write=False)
         object.__setattr__(self, name, array)
-
-    @staticmethod
-    def _check_distribution(name: str, array: NDArray[np.float64]) -> None:
-        if not ((array >= 0.0) & (array <= 1.0)).all():
-            bad = array[~((array >= 0.0) & (array <= 1.0))][0]
-            raise ValueError(f"{name} holds {bad}; allowed: numbers from 0 to 1")
-        sums = array.sum(axis=-1)
-        off = np.abs(sums - 1.0) > 1e-9
-        if off.any():
-            raise ValueError(
-                f"{name} sums to {np.atleast_1d(sums)[np.atleast_1d(off)][0]}; allowed: 1"
-            )
 
     @property
     def num_states(self) -> int:
@@ -302,11 +278,6 @@ def _merged(outcomes: list[tuple[float, int, float, bool]]) -> dict[tuple[int, f
     return {key: p for key, p in merged.items() if p > 0.0}
 
 
-def _check_size(setting: str, value: int, least: int) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{setting} is {value!r}; allowed: a whole number from {least}")
-
-
 def _moves(rows: int, columns: int) -> NDArray[np.int64]:
     """Return the (S, 4) cells that the four moves lead to; walls stop a move."""
     row, column = np.divmod(np.arange(rows * columns), columns)
@@ -347,8 +318,8 @@ def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     >>> int(world.next_state[36, 1, 0]), float(world.reward[36, 1, 0])
     (36, -100.0)
     """
-    _check_size("rows of cliff_world", rows, 2)
-    _check_size("columns of cliff_world", columns, 3)
+    whole("rows of cliff_world", rows, 2)
+    whole("columns of cliff_world", columns, 3)
     start, goal = (rows - 1) * columns, rows * columns - 1
     next_state = _moves(rows, columns)
     reward = np.full(next_state.shape, -1.0)
@@ -399,8 +370,8 @@ def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
     >>> float(world.reward.sum()), int(world.terminated.sum())
     (2.0, 6)
     """
-    _check_size("rows of sparse_grid_world", rows, 2)
-    _check_size("columns of sparse_grid_world", columns, 2)
+    whole("rows of sparse_grid_world", rows, 2)
+    whole("columns of sparse_grid_world", columns, 2)
     goal = rows * columns - 1
     next_state = _moves(rows, columns)
     next_state[goal] = goal
@@ -449,7 +420,7 @@ def corridor_world(length: int = 12) -> TableWorld:
     >>> corridor_world(4).next_state[:, :, 0].tolist()
     [[0, 1], [0, 2], [0, 3], [3, 3]]
     """
-    _check_size("length of corridor_world", length, 2)
+    whole("length of corridor_world", length, 2)
     cells = np.arange(length)
     next_state = np.stack(
         [np.zeros(length, dtype=np.int64), np.minimum(cells + 1, length - 1)], axis=1

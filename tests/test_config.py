@@ -140,13 +140,13 @@ NOT_RUN = {
     "true as a worker": ({"schedule": [True, False]}, "schedule is an array of shape (2,) and"),
     "weights of two": ({"schedule": RandomSchedule((1, 2))}, "weights of RandomSchedule is (1.0, "
                        "2.0); allowed: numbers above 0, one per worker (3)"),
-    "θ of another world": ({"initial_theta": np.zeros((4, 48))}, "initial_theta is an array of "
-                           "shape (4, 48); allowed: finite numbers of shape (48, 4)"),
-    "θ not finite": ({"initial_theta": np.full((48, 4), NAN)}, "initial_theta holds nan; allowed: "
-                     "finite numbers of shape (48, 4)"),
-    "θ as text": ({"initial_theta": "zeros"}, "initial_theta is 'zeros'; allowed: finite numbers "
-                  "of shape (48, 4)"),
-    "one value": ({"initial_values": 1.0}, "initial_values is an array of shape (); allowed:"),
+    "θ of another world": ({"initial_theta": np.zeros((4, 48))},
+                           "initial_theta has shape (4, 48); allowed: (48, 4)"),
+    "θ not finite": ({"initial_theta": np.full((48, 4), NAN)},
+                     "initial_theta holds nan; allowed: finite numbers"),
+    "θ as text": ({"initial_theta": "zeros"},
+                  "initial_theta is 'zeros'; allowed: an array of numbers"),
+    "one value": ({"initial_values": 1.0}, "initial_values has shape (); allowed:"),
     "values not finite": ({"initial_values": [INF] * 48}, "initial_values holds inf; allowed:"),
     "ragged values": ({"initial_values": [[1], 2]}, "initial_values is [[1], 2]; allowed:"),
     "stop at once": ({"stop_after": 0}, "stop_after is 0; allowed: None or a whole number from 1"),

@@ -557,7 +557,7 @@ def rollout(**changes):
         (lambda: policy_values(TWO, ZERO, 0.9), "policy sums to 0.0 in state 0; allowed: 1"),
         (
             lambda: policy_values(TWO, [[0.5, 0.5], [1.5, -0.5]], 0.9),
-            "policy holds 1.5; allowed: numbers from 0 to 1",
+            "policy holds 1.5 in state 1; allowed: numbers from 0 to 1",
         ),
         (
             lambda: state_occupancy(TWO, [[0.5, 0.5], [0.5, 0.25]], 0.9),

@@ -89,19 +89,19 @@ class TestTableWorld:
             ({"start": [1.0]}, "start has shape (1,); allowed: (2,)"),
             (
                 {"probability": np.full((2, 2, 2), 0.25)},
-                "probability sums to 0.5; allowed: 1",
+                "probability sums to 0.5 in state 0, action 0; allowed: 1",
             ),
             (
                 {"probability": [[[1.5, -0.5], [1, 0]], [[0.25, 0.75], [1, 0]]]},
-                "probability holds 1.5; allowed: numbers from 0 to 1",
+                "probability holds 1.5 in state 0, action 0; allowed: numbers from 0 to 1",
             ),
             (
                 {"probability": np.full((2, 2, 2), np.nan)},
-                "probability holds nan; allowed: numbers from 0 to 1",
+                "probability holds nan; allowed: finite numbers",
             ),
             ({"start": [0.5, 0.6]}, "start sums to 1.1; allowed: 1"),
             ({"start": [-1.0, 2.0]}, "start holds -1.0; allowed: numbers from 0 to 1"),
-            ({"reward": np.full((2, 2, 2), np.inf)}, "reward holds a value that is not finite; al"),
+            ({"reward": np.full((2, 2, 2), np.inf)}, "reward holds inf; allowed: finite numbers"),
             ({"max_episode_steps": 0}, "max_episode_steps is 0; allowed: a whole number from 1"),
             ({"max_episode_steps": 2.5}, "max_episode_steps is 2.5; allowed: a whole number from"),
             ({"max_episode_steps": None}, "max_episode_steps is None; allowed: a whole number fr"),
@@ -114,7 +114,7 @@ class TestTableWorld:
             ({"grid_shape": 3}, "grid_shape is 3; allowed: None, or (rows, columns)"),
             ({"grid_shape": (-1, -2)}, "grid_shape is (-1, -2); allowed: None, or (rows, columns)"),
             ({"marks": {99: "S"}}, "marks holds state 99; allowed: 0 to 1"),
-            ({"reward": "a lot"}, "reward cannot be read as an array of float64"),
+            ({"reward": "a lot"}, "reward is 'a lot'; allowed: an array of numbers"),
             (
                 {"grid_shape": (2, 2)},
                 "grid_shape is (2, 2); allowed: None, or (rows, columns) with",

@@ -26,6 +26,12 @@ from a3c_tut.worlds import TableWorld
 #: Shared counters, in one array because atomic operations need a place in one.
 STEPS, UPDATES, ROWS_PUSHED = 0, 1, 2
 
+#: A worker's counters, in the order in which they stand side by side in a saved state.
+COUNTERS = (
+    "worker", "state", "episode_steps", "own_steps", "pushes_since_sync", "synced_at", "rows_seen",
+    "cursor", "uniforms_used",
+)  # fmt: skip
+
 
 class Settings(NamedTuple):
     """The numbers of an `A3CConfig`, in the form that compiled code takes.
@@ -318,13 +324,12 @@ def make_local(
     [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
     """
     count = len(workers)
-    zeros = [np.zeros(count, dtype=np.int64) for _ in range(9)]
     local = Local(
-        np.repeat(theta[None], count, axis=0),
-        np.repeat(V[None], count, axis=0),
-        *zeros,
-        np.zeros(count),
-        np.zeros((count, num_uniforms)),
+        theta=np.repeat(theta[None], count, axis=0),
+        V=np.repeat(V[None], count, axis=0),
+        episode_return=np.zeros(count),
+        uniforms=np.zeros((count, num_uniforms)),
+        **{name: np.zeros(count, dtype=np.int64) for name in COUNTERS},
     )
     local.worker[:] = workers
     local.cursor[:] = num_uniforms  # nothing drawn yet: refill before the first turn

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.engine.buffers import (
+    COUNTERS,
     ROWS_PUSHED,
     Local,
     Shared,
@@ -17,11 +18,6 @@ from a3c_tut.engine.buffers import (
 
 State = dict[str, NDArray[Any]]
 
-#: A worker's counters, as they stand side by side in a saved state.
-COUNTERS = (
-    "worker", "state", "episode_steps", "own_steps", "pushes_since_sync", "synced_at", "rows_seen",
-    "cursor", "uniforms_used",
-)  # fmt: skip
 #: Those that follow from what a later run does first, and are saved as 0.
 _NOT_KEPT = [COUNTERS.index("rows_seen"), COUNTERS.index("cursor")]
 

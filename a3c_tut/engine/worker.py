@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.engine import checkpoint
+from a3c_tut.engine import checkpoint, protocol, turn
 from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release
 from a3c_tut.engine.buffers import (
     STEPS,
@@ -23,18 +23,6 @@ from a3c_tut.engine.buffers import (
 from a3c_tut.engine.compiling import inlined, kernel
 from a3c_tut.engine.crew import Job
 from a3c_tut.engine.log import LOG_ROWS
-from a3c_tut.engine.protocol import (
-    DIVERGED,
-    DONE,
-    FINISHED,
-    LOCK,
-    LOCK_BUSY,
-    LOG_FULL,
-    NEEDS_UNIFORMS,
-    PAUSE,
-    PAUSED,
-    STOP,
-)
 from a3c_tut.engine.shared import (
     Journal,
     SharedBlock,
@@ -44,18 +32,6 @@ from a3c_tut.engine.shared import (
     disarm,
 )
 from a3c_tut.engine.streams import UniformStream, refill, uniforms_ahead, worker_seeds
-from a3c_tut.engine.turn import (
-    NOT_FORMED,
-    Formed,
-    Walk,
-    between,
-    fetch_ahead,
-    finish_turn,
-    numbers_needed,
-    prepare,
-    push,
-    sync,
-)
 
 # What a worker counts: locks taken, looks at a lock that was taken, returns for want of it.
 LOCKS, LOOKS, BUSY = 0, 1, 2
@@ -111,12 +87,12 @@ class Held(NamedTuple):
     """
 
     waits: bool  # whether there is one
-    walk: Walk
-    formed: Formed
+    walk: turn.Walk
+    formed: turn.Formed
 
 
 #: At the beginning, and after every whole push.
-NOTHING_HELD = Held(False, Walk(0, False, False, 0, 0.0, 0), NOT_FORMED)
+NOTHING_HELD = Held(False, turn.Walk(0, False, False, 0, 0.0, 0), turn.NOT_FORMED)
 
 
 @kernel
@@ -151,11 +127,11 @@ def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-unt
     >>> block = SharedBlock(block_layout(cliff_world(), config))
     >>> neighbours = neighbours_in(block)
     >>> why, held = advance(run, neighbours, NOTHING_HELD, 7, 1_000)
-    >>> why == DONE, run.shared.counters[:2].tolist()
+    >>> why == protocol.DONE, run.shared.counters[:2].tolist()
     (True, [35, 7])
-    >>> neighbours.words[STOP] = 1
+    >>> neighbours.words[protocol.STOP] = 1
     >>> why, held = advance(run, neighbours, NOTHING_HELD, 7, 1_000)
-    >>> why == FINISHED
+    >>> why == protocol.FINISHED
     True
     >>> del neighbours; block.close(); block.unlink()
     """
@@ -167,38 +143,40 @@ def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-unt
     while done < max_updates:
         if not waits:
             why = reason_to_rest(run, words)
-            if why != DONE:
+            if why != protocol.DONE:
                 return why, Held(False, walk, formed)
-            walk, formed = prepare(run, 0)
-            fetch_ahead(run, 0, walk.length)
+            walk, formed = turn.prepare(run, 0)
+            turn.fetch_ahead(run, 0, walk.length)
         if locked:
             taken, looks = acquire(lock, worker, SPINS)
             tally[LOOKS] += looks
             if not taken:
                 tally[BUSY] += 1
-                return LOCK_BUSY, Held(True, walk, formed)
+                return protocol.LOCK_BUSY, Held(True, walk, formed)
             tally[LOCKS] += 1
         waits = False
-        if load(words, STOP) != 0 or load(run.shared.counters, STEPS) >= stop_at:
+        if load(words, protocol.STOP) != 0 or load(run.shared.counters, STEPS) >= stop_at:
             if locked:
                 release(lock)
-            return FINISHED, Held(False, walk, formed)  # a rollout in flight is thrown away
-        formed = between(run, 0, walk, formed, done, ())
+            return protocol.FINISHED, Held(
+                False, walk, formed
+            )  # a rollout in flight is thrown away
+        formed = turn.between(run, 0, walk, formed, done, ())
         if locked:
             arm(neighbours.journal, run.shared, neighbours.statistics, run.scratch.gradient,
                 formed.num_rows)  # fmt: skip
-        finite = push(run, 0, walk, formed)
-        sync(run, 0)
-        finish_turn(run, 0, walk)
+        finite = turn.push(run, 0, walk, formed)
+        turn.sync(run, 0)
+        turn.finish_turn(run, 0, walk)
         if not finite:
-            exchange(words, STOP, 1)  # nobody pushes after a push that diverged
+            exchange(words, protocol.STOP, 1)  # nobody pushes after a push that diverged
         if locked:
             disarm(neighbours.journal)
             release(lock)
         done += 1
         if not finite:
-            return DIVERGED, Held(False, walk, formed)
-    return DONE, Held(False, walk, formed)
+            return protocol.DIVERGED, Held(False, walk, formed)
+    return protocol.DONE, Held(False, walk, formed)
 
 
 @inlined
@@ -215,22 +193,22 @@ def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
     >>> run, words = make_run(cliff_world(), A3CConfig()), np.zeros(32, dtype=np.int64)
-    >>> reason_to_rest(run, words) == DONE
+    >>> reason_to_rest(run, words) == protocol.DONE
     True
-    >>> words[PAUSE] = 1
-    >>> reason_to_rest(run, words) == PAUSED
+    >>> words[protocol.PAUSE] = 1
+    >>> reason_to_rest(run, words) == protocol.PAUSED
     True
     """
-    if load(words, STOP) != 0:
-        return FINISHED
-    if load(words, PAUSE) != 0:
-        return PAUSED
+    if load(words, protocol.STOP) != 0:
+        return protocol.FINISHED
+    if load(words, protocol.PAUSE) != 0:
+        return protocol.PAUSED
     if run.log.filled[1] - load(run.log.drained, 1) >= LOG_ROWS:
-        return LOG_FULL
-    most = numbers_needed(run.settings.rollout_length[run.me.worker[0]])
+        return protocol.LOG_FULL
+    most = turn.numbers_needed(run.settings.rollout_length[run.me.worker[0]])
     if run.me.cursor[0] + most > run.me.uniforms.shape[1]:
-        return NEEDS_UNIFORMS
-    return DONE
+        return protocol.NEEDS_UNIFORMS
+    return protocol.DONE
 
 
 class TableWorker:
@@ -257,7 +235,7 @@ class TableWorker:
     >>> config = A3CConfig(num_workers=2, update_mode="hogwild")
     >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> worker = team.seat.worker(1, None)
-    >>> worker.advance(3) == DONE, worker.signal(STOP), team.steps
+    >>> worker.advance(3) == protocol.DONE, worker.signal(protocol.STOP), team.steps
     (True, 0, 15)
     >>> len(worker.state()["local_counters"])
     1
@@ -298,13 +276,13 @@ class TableWorker:
         """Take up to so many turns; return why it came back (see the compiled `advance`)."""
         filled = self._run.log.filled
         last = int(filled[1]) + max_updates
-        why = NEEDS_UNIFORMS
-        while why == NEEDS_UNIFORMS:
+        why = protocol.NEEDS_UNIFORMS
+        while why == protocol.NEEDS_UNIFORMS:
             why, self._held = advance(
                 self._run, self._neighbours, self._held, last - int(filled[1]), self._stop_at
             )
             # Only between two turns, so that no rollout in hand counts on them.
-            if why == NEEDS_UNIFORMS:
+            if why == protocol.NEEDS_UNIFORMS:
                 refill(self._run.me, 0, self._stream)
         return int(why)
 
@@ -335,7 +313,7 @@ class Seat:
     >>> from a3c_tut.engine.team import TableTeam
     >>> team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=2)), stop_at=100)
     >>> worker = team.seat.worker(1, None)
-    >>> worker.signal(STOP)
+    >>> worker.signal(protocol.STOP)
     0
     >>> del worker; team.close()
     """
@@ -374,7 +352,7 @@ class OwnedLock:
 
     def __init__(self, lock: Any, words: NDArray[np.int64]):
         self._lock = lock
-        self.owner = words[LOCK : LOCK + 1]
+        self.owner = words[protocol.LOCK : protocol.LOCK + 1]
         self.release = lock.release
 
     def acquire(self, timeout: float) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.engine.atomics import COMPILED, acquire, read, release, store_word
-from a3c_tut.engine.checkpoint import COUNTERS
+from a3c_tut.engine.buffers import COUNTERS
 from a3c_tut.engine.crew import Job
 from a3c_tut.engine.kernels import make_gradient
 from a3c_tut.engine.log import LOG_ROWS

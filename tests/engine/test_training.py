@@ -25,8 +25,7 @@ from a3c_tut import (
     train,
 )
 from a3c_tut.engine import kernels
-from a3c_tut.engine.buffers import ROWS_PUSHED, world_arrays
-from a3c_tut.engine.checkpoint import COUNTERS
+from a3c_tut.engine.buffers import COUNTERS, ROWS_PUSHED, world_arrays
 from a3c_tut.engine.crew import Job, TableCrew
 from a3c_tut.engine.log import LOG_ROWS
 from a3c_tut.engine.streams import UniformStream, worker_seeds

@@ -17,7 +17,7 @@ from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, bca_ratio, interv
 from a3c_tut.book.evidence.controls import watch
 from a3c_tut.book.evidence.step_ranges import STEP_RANGE, wider, working
 from a3c_tut.book.evidence.tuning import measured, steps_needed
-from a3c_tut.engine.checkpoint import COUNTERS
+from a3c_tut.engine.buffers import COUNTERS
 from a3c_tut.exact import expected_rollout_gradient
 from a3c_tut.experiments import each_seed
 from a3c_tut.gen_a3c_figures import (

@@ -1,0 +1,195 @@
+"""What is given, checked once: each error names the thing, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: By how much a probability, or a sum of them, may be off: the rounding of single precision.
+ROUNDING = 1e-6
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None, also: str = "") -> int:
+    """Return a whole number in range; otherwise raise a ValueError.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    least, most : int; None: no upper end
+    also : str
+        What else is allowed, put before "a whole number": "None or ", say.
+
+    Raises
+    ------
+    ValueError
+        With name, value and range; for a boolean as well.
+
+    Examples
+    --------
+    >>> whole("sync_every", np.int64(2), 1)
+    2
+    >>> whole("sync_every", 0, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: sync_every is 0; allowed: a whole number from 1
+    """
+    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not fits or value < least or (most is not None and value > most):
+        upper = "" if most is None else f" to {most}"
+        raise ValueError(f"{name} is {value!r}; allowed: {also}a whole number from {least}{upper}")
+    return int(value)
+
+
+def number(name: str, value: Any, allowed: str, fits: Callable[[float], bool]) -> float:
+    """Return a finite number that fits; otherwise raise a ValueError.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    allowed : str, what fits, in words
+    fits : function from the number to whether it does
+
+    Raises
+    ------
+    ValueError
+        With name, value and what is allowed; for a boolean as well.
+
+    Examples
+    --------
+    >>> number("gamma", 1, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+    1.0
+    >>> number("gamma", 1.5, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: gamma is 1.5; allowed: a number from 0 to 1
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not fits(float(value)):
+        raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
+    return float(value)
+
+
+def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    """Raise a ValueError that names the setting unless the value is one of those allowed.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    allowed : tuple of values
+
+    Raises
+    ------
+    ValueError
+        With name, value and what is allowed.
+
+    Examples
+    --------
+    >>> one_of("optimizer", "adam", ("rmsprop", "sgd"))
+    Traceback (most recent call last):
+    ...
+    ValueError: optimizer is 'adam'; allowed: 'rmsprop', 'sgd'
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")
+
+
+def finite(
+    name: str, given: ArrayLike, shape: tuple[int, ...] | None = None
+) -> NDArray[np.float64]:
+    """Return an array of finite numbers, of a given shape; otherwise raise a ValueError.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    given : array
+    shape : tuple of int, optional
+
+    Returns
+    -------
+    array of floats, a copy
+
+    Raises
+    ------
+    ValueError
+        When it holds something else, or has another shape.
+
+    Examples
+    --------
+    >>> finite("values", [1, 2], (2,))
+    array([1., 2.])
+    >>> finite("values", [1, float("nan")])
+    Traceback (most recent call last):
+    ...
+    ValueError: values holds nan; allowed: finite numbers
+    """
+    try:
+        array = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {given!r}; allowed: an array of numbers") from None
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds {array[~np.isfinite(array)][0]}; allowed: finite numbers")
+    return array
+
+
+def chances(
+    name: str, given: ArrayLike, shape: tuple[int, ...] | None = None, axes: tuple[str, ...] = ()
+) -> NDArray[np.float64]:
+    """Return probabilities, whose sums over the last axis are 1; otherwise raise a ValueError.
+
+    What is off by rounding, that of single precision included, is put right.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    given : array
+    shape : tuple of int, optional
+    axes : tuple of str
+        What the axes but the last are called, for the message.
+
+    Returns
+    -------
+    array of floats, a copy
+
+    Raises
+    ------
+    ValueError
+        When a number lies outside 0 to 1, or a sum is not 1, by more than rounding.
+
+    Examples
+    --------
+    >>> chances("start", np.array([0.1, 0.2, 0.7], np.float32)).sum()
+    np.float64(1.0)
+    >>> chances("policy", [[0.5, 0.5], [0.5, 0.6]], axes=("state",))
+    Traceback (most recent call last):
+    ...
+    ValueError: policy sums to 1.1 in state 1; allowed: 1
+    """
+    array = finite(name, given, shape)
+    outside = np.argwhere((array < -ROUNDING) | (array > 1.0 + ROUNDING))
+    if outside.size:
+        value = float(array[tuple(outside[0])])
+        raise ValueError(
+            f"{name} holds {value}{_where(axes, outside[0])}; allowed: numbers from 0 to 1"
+        )
+    array = np.maximum(array, 0.0)
+    sums = array.sum(axis=-1, keepdims=True)
+    off = np.argwhere(np.abs(sums - 1.0) > ROUNDING)
+    if off.size:
+        value = float(sums[tuple(off[0])])
+        raise ValueError(f"{name} sums to {value}{_where(axes, off[0])}; allowed: 1")
+    return array if (sums == 1.0).all() else np.asarray(array / sums)
+
+
+def _where(axes: tuple[str, ...], place: NDArray[np.int64]) -> str:
+    parts = [f"{axis} {index}" for axis, index in zip(axes, place.tolist(), strict=False)]
+    return f" in {', '.join(parts)}" if parts else ""
