@@ -20,6 +20,10 @@ Floats = NDArray[np.float64]
 def streams(seed: int, num_workers: int) -> list[np.random.Generator]:
     """Return a random stream of its own for each worker (Section 1).
 
+    Parameters
+    ----------
+    seed, num_workers : int
+
     Examples
     --------
     >>> one, other = streams(0, 2)
@@ -32,6 +36,11 @@ def streams(seed: int, num_workers: int) -> list[np.random.Generator]:
 def keep(reward: float, terminated: bool) -> float:
     """Return the reward that the rollout keeps of a step: all of it, the last one too.
 
+    Parameters
+    ----------
+    reward : float
+    terminated : bool, whether the episode ended with this step
+
     Examples
     --------
     >>> keep(1.0, True)
@@ -42,6 +51,11 @@ def keep(reward: float, terminated: bool) -> float:
 
 def bootstrap(value: float, terminated: bool, truncated: bool) -> float:
     """Return what follows the last state of a rollout: Equation (1)'s V, 0 behind a terminal state.
+
+    Parameters
+    ----------
+    value : float, the critic's for the last state
+    terminated, truncated : bool, whether and how the episode ended there
 
     Examples
     --------
@@ -73,6 +87,10 @@ def policy_gradient(policy: Floats, action: int, advantage: float, beta: float) 
 def hand_over(kept: Floats, gradient: Floats) -> Floats:
     """Return what a worker pushes, given what it kept from its last push: this gradient.
 
+    Parameters
+    ----------
+    kept, gradient : (S, A) or (S,) floats
+
     Examples
     --------
     >>> hand_over(np.array([1.0]), np.array([3.0]))
@@ -83,6 +101,11 @@ def hand_over(kept: Floats, gradient: Floats) -> Floats:
 
 def scaled(gradient: Floats, square: Floats, epsilon: float) -> Floats:
     """Return RMSprop's step before the learning rate: ε inside the root, as in the paper.
+
+    Parameters
+    ----------
+    gradient, square : (S, A) or (S,) floats, the gradient and the running mean of its square
+    epsilon : float
 
     Examples
     --------
@@ -95,6 +118,11 @@ def scaled(gradient: Floats, square: Floats, epsilon: float) -> Floats:
 def learning_rate(rate: float, steps: int, total_steps: int) -> float:
     """Return the learning rate after so many steps: it stays as it is.
 
+    Parameters
+    ----------
+    rate : float, the one at first
+    steps, total_steps : int, environment steps of all workers, so far and at the end
+
     Examples
     --------
     >>> learning_rate(0.1, 500, 1_000)
@@ -105,6 +133,11 @@ def learning_rate(rate: float, steps: int, total_steps: int) -> float:
 
 def goes_on(length: int, n: int, terminated: bool, truncated: bool) -> bool:
     """Return whether a rollout of so many steps goes on: not past n, nor past its episode's end.
+
+    Parameters
+    ----------
+    length, n : int, steps taken and steps at the most
+    terminated, truncated : bool, whether and how the episode ended with the last one
 
     Examples
     --------
@@ -299,7 +332,7 @@ def returns_at(
     Examples
     --------
     >>> from a3c_tut import cliff_world
-    >>> returns_at([500, 900], cliff_world(), A3CConfig(), Parts(), seeds=2).shape
+    >>> returns_at([2_000, 2_500], cliff_world(), A3CConfig(), Parts(), seeds=2).shape
     (2, 2)
     """
     runs = (learn(world, config, int(np.asarray(at)[-1]), seed, parts) for seed in range(seeds))

@@ -180,6 +180,7 @@ def monitored(result: TrainingResult, high: float, low: float = 1e-3) -> Monitor
 
     Examples
     --------
+    >>> from a3c_tut import train
     >>> monitored(train(cliff_world(), total_steps=20_000), high=200.0).end
     'works'
     """
