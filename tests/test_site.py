@@ -44,6 +44,8 @@ def pages_in_reading_order():
 
 PAGES = pages_in_reading_order()
 HELPERS = ["search.html", "genindex.html"]  # made by Sphinx, read by people all the same
+pytestmark = pytest.mark.browser
+
 every_page = pytest.mark.parametrize("page", PAGES + HELPERS)
 every_chapter = pytest.mark.parametrize("page", PAGES)
 

@@ -60,7 +60,15 @@ class Job:
     def fresh(
         cls, world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
     ) -> Job:
-        """Return a job that begins with tables of zeros."""
+        """Return a job that begins with tables of zeros.
+
+        Parameters
+        ----------
+        world : TableWorld
+        config : A3CConfig
+        total_steps : int from 1
+        seed : int from 0, or one per worker
+        """
         zeros = np.zeros((world.num_states, world.num_actions))
         return cls(world, config, total_steps, seed, zeros, zeros[:, 0])
 
@@ -117,7 +125,16 @@ class TableCrew:
         return int(self.run.shared.counters[UPDATES])
 
     def refill(self) -> None:
-        """Draw random numbers for the workers that have used some."""
+        """Draw random numbers for the workers that have used some.
+
+        Examples
+        --------
+        >>> from a3c_tut import cliff_world
+        >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
+        >>> crew.refill()
+        >>> crew.run.me.cursor.tolist()
+        [0, 0, 0]
+        """
         for index, stream in enumerate(self._streams):
             if self.run.me.cursor[index] > 0:
                 refill(self.run.me, index, stream)

@@ -68,7 +68,12 @@ def neighbours_in(block: SharedBlock, worker: int = 0, lock: Any = None) -> Neig
 
     Examples
     --------
-    See `Neighbours`.
+    >>> from a3c_tut import A3CConfig, cliff_world
+    >>> block = SharedBlock(block_layout(cliff_world(), A3CConfig(num_workers=2)))
+    >>> neighbours = neighbours_in(block, worker=1)
+    >>> int(neighbours.journal.armed[0])
+    0
+    >>> del neighbours; block.close(); block.unlink()
     """
     words = block.array("words")
     return Neighbours(

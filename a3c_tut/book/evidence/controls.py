@@ -166,6 +166,10 @@ def sync_first(run, index, extra):  # type: ignore[no-untyped-def]
 
     A hook in the place of `turn.before`.
 
+    Parameters
+    ----------
+    run, index, extra : as there
+
     Examples
     --------
     >>> from a3c_tut import cliff_world
@@ -184,6 +188,10 @@ def sync_all_at_once(run, index, extra):  # type: ignore[no-untyped-def]
     """Refresh all copies when the last worker has pushed: a barrier.
 
     A hook in the place of `turn.after`.
+
+    Parameters
+    ----------
+    run, index, extra : as there
 
     Examples
     --------
