@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: Where Linux says what a container may have, in either version.
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+#: The largest whole numbers: what compiled code counts with has 64 bits, a page's numbers 53.
+MOST = 2**53
 #: By how much a probability, or a sum of them, may be off: the rounding of single precision.
 ROUNDING = 1e-6
 
@@ -193,3 +199,70 @@ def chances(
 def _where(axes: tuple[str, ...], place: NDArray[np.int64]) -> str:
     parts = [f"{axis} {index}" for axis, index in zip(axes, place.tolist(), strict=False)]
     return f" in {', '.join(parts)}" if parts else ""
+
+
+def readable(size: float) -> str:
+    """Return a number of bytes as people write it.
+
+    Examples
+    --------
+    >>> readable(1536), readable(24.4 * 2**30)
+    ('1.5 KiB', '24.4 GiB')
+    """
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+    place = 0
+    while size >= 1024 and place < len(units) - 1:
+        size, place = size / 1024, place + 1
+    return f"{size:.3g} {units[place]}"
+
+
+def memory_there() -> int | None:
+    """Return the bytes of memory that this process may have, or None where nobody says.
+
+    The machine's, or its container's, if that has less.
+
+    Examples
+    --------
+    >>> there = memory_there()
+    >>> there is None or there > 2**20
+    True
+    """
+    limits = []
+    if hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in _CGROUP_LIMITS:
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as file:
+                said = file.read().strip()
+            if said.isdigit():
+                limits.append(int(said))
+    return min(limits, default=None)
+
+
+def affordable(what: str, size: int) -> None:
+    """Raise a MemoryError, before any array is made, when it cannot fit.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, with the settings that make it so large.
+    size : int, bytes
+
+    Raises
+    ------
+    MemoryError
+        With both numbers.
+
+    Examples
+    --------
+    >>> affordable("a world", 1000)
+    >>> affordable("a world of 10¹² states", 10**15)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    MemoryError: a world of 10¹² states needs 909 TiB of memory, and there are ...
+    """
+    there = memory_there()
+    if there is not None and size > there:
+        raise MemoryError(
+            f"{what} needs {readable(size)} of memory, and there are {readable(there)}"
+        )

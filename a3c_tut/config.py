@@ -8,18 +8,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from a3c_tut.checks import number, one_of, whole
+from a3c_tut.checks import MOST, number, one_of, whole
+from a3c_tut.shown import html
+
+_MOST_WORKERS, _LONGEST = 10_000, 1_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class A3CConfig:
     """What a run of A3C is asked for, besides world, seed and number of steps.
 
     Parameters
     ----------
-    num_workers : int from 1
+    num_workers : int from 1 to 10,000
         N, the number of workers.
-    rollout_length : int from 1, or one per worker
+    rollout_length : int from 1 to 1,000,000, or one per worker
         n, the steps a worker acts before it pushes a gradient (Section 2.1).
     gamma : float in [0, 1]
         γ, the discount of Equation (1).
@@ -91,7 +94,7 @@ class A3CConfig:
     reward_scale: float = 0.1
 
     def __post_init__(self) -> None:
-        whole("num_workers", self.num_workers, 1)
+        whole("num_workers", self.num_workers, 1, most=_MOST_WORKERS)
         for name in ("rollout_length", "entropy_coef", "actor_lr", "critic_lr"):
             value = getattr(self, name)
             if isinstance(value, Sequence) and not isinstance(value, str):
@@ -102,7 +105,7 @@ class A3CConfig:
                         f"({self.num_workers})"
                     )
         for n in self.per_worker("rollout_length"):
-            whole("rollout_length", n, 1)
+            whole("rollout_length", n, 1, most=_LONGEST)
         for name in ("entropy_coef", "actor_lr", "critic_lr"):
             for value in self.per_worker(name):
                 number(name, value, "a number from 0", lambda x: x >= 0)
@@ -114,7 +117,7 @@ class A3CConfig:
         )
         number("rmsprop_epsilon", self.rmsprop_epsilon, "a number above 0", lambda x: x > 0)
         number("reward_scale", self.reward_scale, "a number above 0", lambda x: x > 0)
-        whole("sync_every", self.sync_every, 1)
+        whole("sync_every", self.sync_every, 1, most=MOST)
         if self.window is not None:
             whole(
                 "window",
@@ -124,7 +127,7 @@ class A3CConfig:
                 also="None or ",
             )
         if self.max_episode_steps is not None:
-            whole("max_episode_steps", self.max_episode_steps, 1, also="None or ")
+            whole("max_episode_steps", self.max_episode_steps, 1, most=MOST, also="None or ")
         one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))
         one_of("lr_anneal", self.lr_anneal, (None, "global", "per_worker"))
         one_of("critic", self.critic, ("local", "global"))
@@ -138,6 +141,32 @@ class A3CConfig:
             parts = value if isinstance(value, tuple) else (value,)
             plain = tuple(v.item() if isinstance(v, np.generic) else v for v in parts)
             object.__setattr__(self, setting.name, plain if value is parts else plain[0])
+
+    def __repr__(self) -> str:
+        """Return the call that makes it: what differs from the defaults."""
+        return f"A3CConfig({', '.join(f'{k}={v!r}' for k, v in self.changed().items())})"
+
+    def _repr_html_(self) -> str:
+        """Return all settings as a table, for notebooks."""
+        rows = {
+            name: f"{value!r}{' (changed)' if name in self.changed() else ''}"
+            for name, value in self.as_dict().items()
+        }
+        return html("A3CConfig", rows)
+
+    def changed(self) -> dict[str, Any]:
+        """Return the settings that differ from the defaults.
+
+        Examples
+        --------
+        >>> A3CConfig(gamma=0.9, num_workers=3).changed()
+        {'gamma': 0.9}
+        """
+        return {
+            setting.name: getattr(self, setting.name)
+            for setting in fields(self)
+            if getattr(self, setting.name) != setting.default
+        }
 
     def per_worker(self, name: str) -> tuple[Any, ...]:
         """Return a setting as one value per worker.

@@ -1,10 +1,32 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what can be printed anywhere."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
+
+
+def print_what_can_be() -> None:
+    """Let this program print a question mark where its output has no letter for what it says.
+
+    An output may be ASCII, and a "×" is no reason to stop.
+
+    Examples
+    --------
+    >>> import io
+    >>> from unittest.mock import patch
+    >>> plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    >>> with patch("sys.stdout", plain):
+    ...     print_what_can_be()
+    ...     print("4 × 12", flush=True)
+    >>> plain.buffer.getvalue().decode().strip()
+    '4 ? 12'
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 class written_whole:  # noqa: N801  (reads like a function)
@@ -26,9 +48,18 @@ class written_whole:  # noqa: N801  (reads like a function)
         self._path = Path(path)
 
     def __enter__(self) -> Path:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{self._path.name}.", suffix=self._path.suffix, dir=self._path.parent
-        )
+        given = os.fspath(self._path)
+        if self._path.is_dir():
+            raise IsADirectoryError(f"path is {given!r}, a folder; allowed: a file's path")
+        try:
+            handle, name = tempfile.mkstemp(
+                prefix=f".{self._path.name}.", suffix=self._path.suffix, dir=self._path.parent
+            )
+        except OSError as error:
+            raise type(error)(
+                f"path is {given!r}, whose folder cannot be written ({error.strerror}); allowed: a "
+                "path in a folder that exists and can be written"
+            ) from None
         os.close(handle)
         self._temporary = Path(name)
         return self._temporary

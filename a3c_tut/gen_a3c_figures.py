@@ -23,7 +23,7 @@ from a3c_tut.engine import kernels
 from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.engine.streams import Seed, UniformStream, worker_seeds
 from a3c_tut.engine.turn import numbers_needed
-from a3c_tut.files import check_folder, written_whole
+from a3c_tut.files import check_folder, print_what_can_be, written_whole
 from a3c_tut.results import TrainingResult
 from a3c_tut.training import train
 from a3c_tut.worlds import TableWorld, cliff_world
@@ -344,6 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["--steps", "0", "--out", tempfile.mkdtemp()])
     2
     """
+    print_what_can_be()
     asked = parse_arguments(arguments)
     try:
         folder = check_folder(asked.out)

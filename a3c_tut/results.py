@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
 from a3c_tut.engine.streams import Seed
 from a3c_tut.files import written_whole
 from a3c_tut.schedules import RandomSchedule
+from a3c_tut.shown import html, text
 from a3c_tut.worlds import TableWorld
 
 #: Raised when the meaning of a saved file changes.
@@ -27,7 +30,7 @@ FILE_VERSION = 1
 WORLD_ARRAYS = ("next_state", "probability", "reward", "terminated", "start")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingResult:
     """What was asked for, what came out, and all that is needed to repeat it or to go on.
 
@@ -75,6 +78,39 @@ class TrainingResult:
     failures: tuple[dict[str, Any], ...] = ()
     order: str | RandomSchedule = "round_robin"
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether another result is of the same run: asked for and come out the same.
+
+        Who ran it, and how its schedule came about, may differ: `replay(result) == result`.
+        """
+        if not isinstance(other, TrainingResult):
+            return NotImplemented
+        names = {each.name for each in fields(self)} - {"runner", "order", "failures"}
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self) -> int:
+        return hash((self.world, self.total_steps, len(self.updates)))
+
+    def _about(self) -> tuple[str, dict[str, str]]:
+        returns = self.episodes["total_return"][-100:]
+        last = f"; the last {len(returns)} returned {returns.mean():.4g}" if len(returns) else ""
+        return f"TrainingResult of {self.world.name!r}", {
+            "asked": f"{self.config!r}, seed {self.seed}, {self.total_steps:,} steps",
+            "run": f"{self.steps:,} steps in {len(self.updates):,} updates, {self.runner}",
+            "episodes": f"{len(self.episodes):,}{last}",
+            "see": ".policy .values .episodes .updates .schedule, .save(path), replay(result)",
+        }
+
+    def __repr__(self) -> str:
+        return text(*self._about())
+
+    def _repr_html_(self) -> str:
+        """Return the same as a small table, with Figure 1, for notebooks."""
+        # Figures stand above results, so they are looked up by name, and only when one is drawn.
+        figures, png = import_module("a3c_tut.figures"), BytesIO()
+        figures.save_figure(figures.plot_returns(self), png, "png")
+        return html(*self._about(), png.getvalue(), "The return of each episode, by step")
+
     @property
     def theta(self) -> NDArray[np.float64]:
         """The shared logits θ, (S, A)."""
@@ -106,7 +142,7 @@ class TrainingResult:
         Raises
         ------
         OSError
-            When the folder cannot be written.
+            When the path is a folder, or its folder is missing or cannot be written.
 
         Examples
         --------
@@ -218,6 +254,17 @@ class TrainingResult:
             failures=tuple(about["failures"]),
             order=order if isinstance(order, str) else RandomSchedule(order["weights"]),
         )
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    """Return whether two parts of results are equal; NaN equals NaN."""
+    if isinstance(mine, Mapping):
+        return mine.keys() == theirs.keys() and all(_same(mine[k], theirs[k]) for k in mine)
+    if not isinstance(mine, np.ndarray):
+        return bool(mine == theirs)
+    if mine.dtype.names is not None:
+        return all(_same(mine[name], theirs[name]) for name in mine.dtype.names)
+    return np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
 
 
 def _named(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

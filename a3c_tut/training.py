@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import finite, one_of, whole
+from a3c_tut.checks import affordable, finite, one_of, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
-from a3c_tut.engine.crew import Job, TableCrew
+from a3c_tut.engine.crew import Job, TableCrew, memory_needed
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, joined
 from a3c_tut.engine.runners import emulated, processes
 from a3c_tut.engine.streams import Seed, worker_seeds
@@ -181,7 +181,7 @@ class _Run:
     ) -> TrainingResult:
         """Run in worker processes."""
         num_workers = self._job.config.num_workers
-        processes.check_main()
+        processes.check_place(start_method)
         processes.warn_if_crowded(num_workers)
         team = TableTeam(self._job, self._stop_at)
         failures: list[WorkerError] = []
@@ -309,8 +309,13 @@ def _checked(
         raise ValueError(f"config is {config!r}; allowed: an A3CConfig")
     whole("total_steps", total_steps, 1, most=_NEVER)
     worker_seeds(seed, config.num_workers)
+    affordable(
+        f"a run of num_workers={config.num_workers:,} with rollout_length="
+        f"{config.rollout_length!r} on {world.num_states:,} states",
+        memory_needed(world, config),
+    )
     if stop_after is not None:
-        whole("stop_after", stop_after, 1, also="None or ")
+        whole("stop_after", stop_after, 1, most=_NEVER, also="None or ")
     return config
 
 
@@ -333,7 +338,7 @@ def _check_processes(
             "allowed: both or none"
         )
     if checkpoint_every is not None:
-        whole("checkpoint_every", checkpoint_every, 1, also="None or ")
+        whole("checkpoint_every", checkpoint_every, 1, most=_NEVER, also="None or ")
     if runner == "emulated":
         if checkpoint_path is not None:
             raise ValueError(

@@ -7,13 +7,14 @@ ends there. Learners only ever sample from it; `a3c_tut.exact` solves it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import chances, finite, whole
+from a3c_tut.checks import MOST, affordable, chances, finite, whole
+from a3c_tut.shown import html, text
 
 #: The four moves of every grid world here, in Gymnasium's order for CliffWalking.
 GRID_ACTIONS = ("up", "right", "down", "left")
@@ -21,7 +22,7 @@ _ROW_STEP = np.array([-1, 0, 1, 0])
 _COLUMN_STEP = np.array([0, 1, 0, -1])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TableWorld:
     """A finite Markov decision process: `S` states, `A` actions, up to `K` outcomes per action.
 
@@ -104,7 +105,7 @@ class TableWorld:
         self._freeze("terminated", finite("terminated", self.terminated, given.shape) != 0.0)
         self._freeze("probability", chances("probability", self.probability, given.shape, axes))
         self._freeze("start", chances("start", self.start, (num_states,)))
-        most = whole("max_episode_steps", self.max_episode_steps, 1)
+        most = whole("max_episode_steps", self.max_episode_steps, 1, most=MOST)
         object.__setattr__(self, "max_episode_steps", most)
         self._check_names()
 
@@ -138,6 +139,45 @@ class TableWorld:
         array = np.array(array, order="C")
         array.setflags(write=False)
         object.__setattr__(self, name, array)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether another world is the same in all that it holds."""
+        if not isinstance(other, TableWorld):
+            return NotImplemented
+        return all(
+            np.array_equal(mine, theirs) if isinstance(mine, np.ndarray) else mine == theirs
+            for mine, theirs in (
+                (getattr(self, each.name), getattr(other, each.name)) for each in fields(self)
+            )
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.next_state.shape, self.start.tobytes(), self.max_episode_steps))
+
+    def _about(self) -> tuple[str, dict[str, str]]:
+        places = np.flatnonzero(self.start)
+        chance = (
+            "chance decides"
+            if ((self.probability > 0) & (self.probability < 1)).any()
+            else ("no chance")
+        )
+        low, high = float(self.reward.min()), float(self.reward.max())
+        return f"TableWorld {self.name!r}", {
+            "states": f"{self.num_states:,}"
+            + (f", a grid of {' × '.join(map(str, self.grid_shape))}" if self.grid_shape else ""),
+            "actions": f"{self.num_actions} ({', '.join(self.action_names)}); {chance}",
+            "rewards": f"{low:g}" if low == high else f"{low:g} to {high:g}",
+            "episodes": f"begin in state {places[0]}" * (len(places) == 1)
+            + f"begin in one of {len(places):,} states" * (len(places) > 1)
+            + f"; at most {self.max_episode_steps:,} steps",
+        }
+
+    def __repr__(self) -> str:
+        return text(*self._about())
+
+    def _repr_html_(self) -> str:
+        """Return the same as a small table, for notebooks."""
+        return html(*self._about())
 
     @property
     def num_states(self) -> int:
@@ -191,19 +231,24 @@ class TableWorld:
         return matrix
 
     @classmethod
-    def from_gymnasium(cls, env: Any, max_episode_steps: int | None = None) -> TableWorld:
+    def from_gymnasium(
+        cls, env: Any, max_episode_steps: int | None = None, start: int | ArrayLike | None = None
+    ) -> TableWorld:
         """Read the transition table of a Gymnasium environment.
 
         Parameters
         ----------
         env : str or gymnasium.Env
             An environment id such as "FrozenLake-v1", or an environment. It must carry the table
-            `P[s][a] = [(probability, next state, reward, terminated), ...]` and
-            `initial_state_distrib`, as Gymnasium's toy-text environments do.
+            `P[s][a] = [(probability, next state, reward, terminated), ...]`, as Gymnasium's
+            toy-text environments do.
         max_episode_steps : int, optional
             The time limit. Default: the one Gymnasium registers, or the environment's own
             (`time_limit`), or 200 where there is none (CliffWalking: under a random policy an
             episode takes thousands of steps).
+        start : int or (S,) floats, optional
+            The state in which episodes begin, or the distribution of it. Default: the environment's
+            `initial_state_distrib`.
 
         Returns
         -------
@@ -225,22 +270,29 @@ class TableWorld:
         made = gymnasium.make(env) if isinstance(env, str) else None
         source = made if made is not None else env
         try:
-            return cls._from_table(source, max_episode_steps)
+            return cls._from_table(source, max_episode_steps, start)
         finally:
             if made is not None:
                 made.close()
 
     @classmethod
-    def _from_table(cls, env: Any, max_episode_steps: int | None) -> TableWorld:
+    def _from_table(
+        cls, env: Any, max_episode_steps: int | None, given: int | ArrayLike | None
+    ) -> TableWorld:
         base = getattr(env, "unwrapped", env)
         spec = getattr(env, "spec", None)
         name = spec.id if spec is not None else type(base).__name__
         table = getattr(base, "P", None)
-        start = getattr(base, "initial_state_distrib", None)
-        if table is None or start is None:
+        if table is None:
             raise ValueError(
                 f"env is {name}, which carries no table of transitions; allowed: environments "
-                "with the attributes P and initial_state_distrib (CliffWalking, FrozenLake, Taxi)"
+                "with the attribute P (CliffWalking, FrozenLake, Taxi)"
+            )
+        start = getattr(base, "initial_state_distrib", None) if given is None else given
+        if start is None:
+            raise ValueError(
+                f"env is {name}, which has a table P, but does not say where episodes begin (no "
+                "initial_state_distrib); allowed: start=, a state or a distribution"
             )
         num_states, num_actions = len(table), len(table[0])
         num_outcomes = max(
@@ -263,10 +315,17 @@ class TableWorld:
             probability,
             reward,
             terminated,
-            np.asarray(start, dtype=float),
+            _start(start, num_states),
             200 if limit is None else limit,
             name=name,
         )
+
+
+def _start(start: int | ArrayLike, num_states: int) -> NDArray[np.float64]:
+    """Return a start as a distribution, be it a state or one already."""
+    if np.ndim(start) > 0:
+        return chances("start", start, (num_states,))
+    return np.eye(num_states)[whole("start", start, 0, most=num_states - 1)]
 
 
 def _merged(outcomes: list[tuple[float, int, float, bool]]) -> dict[tuple[int, float, bool], float]:
@@ -276,6 +335,11 @@ def _merged(outcomes: list[tuple[float, int, float, bool]]) -> dict[tuple[int, f
         key = (int(to), float(pay), bool(end))
         merged[key] = merged.get(key, 0.0) + float(p)
     return {key: p for key, p in merged.items() if p > 0.0}
+
+
+def _affordable(what: str, num_states: int) -> None:
+    """Refuse a grid that no memory here could hold: some 200 bytes a state while it is made."""
+    affordable(what, 200 * num_states)
 
 
 def _moves(rows: int, columns: int) -> NDArray[np.int64]:
@@ -318,8 +382,9 @@ def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     >>> int(world.next_state[36, 1, 0]), float(world.reward[36, 1, 0])
     (36, -100.0)
     """
-    whole("rows of cliff_world", rows, 2)
-    whole("columns of cliff_world", columns, 3)
+    whole("rows of cliff_world", rows, 2, most=MOST)
+    whole("columns of cliff_world", columns, 3, most=MOST)
+    _affordable(f"cliff_world of {rows:,} rows and {columns:,} columns", rows * columns)
     start, goal = (rows - 1) * columns, rows * columns - 1
     next_state = _moves(rows, columns)
     reward = np.full(next_state.shape, -1.0)
@@ -370,8 +435,9 @@ def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
     >>> float(world.reward.sum()), int(world.terminated.sum())
     (2.0, 6)
     """
-    whole("rows of sparse_grid_world", rows, 2)
-    whole("columns of sparse_grid_world", columns, 2)
+    whole("rows of sparse_grid_world", rows, 2, most=MOST)
+    whole("columns of sparse_grid_world", columns, 2, most=MOST)
+    _affordable(f"sparse_grid_world of {rows:,} rows and {columns:,} columns", rows * columns)
     goal = rows * columns - 1
     next_state = _moves(rows, columns)
     next_state[goal] = goal
@@ -420,7 +486,8 @@ def corridor_world(length: int = 12) -> TableWorld:
     >>> corridor_world(4).next_state[:, :, 0].tolist()
     [[0, 1], [0, 2], [0, 3], [3, 3]]
     """
-    whole("length of corridor_world", length, 2)
+    whole("length of corridor_world", length, 2, most=MOST)
+    _affordable(f"corridor_world of length {length:,}", length)
     cells = np.arange(length)
     next_state = np.stack(
         [np.zeros(length, dtype=np.int64), np.minimum(cells + 1, length - 1)], axis=1

@@ -36,6 +36,7 @@ from tqdm import tqdm  # noqa: E402
 import a3c_tut.envs  # noqa: E402, F401  (registers the environment)
 from a3c_tut import A3CConfig, cliff_world, train  # noqa: E402
 from a3c_tut.experiments import mean_interval, steps_to_return  # noqa: E402
+from a3c_tut.files import print_what_can_be  # noqa: E402
 
 # pfrl hands closures to its processes, which only a fork can take along.
 FORK: Any = multiprocessing.get_context("fork")
@@ -323,6 +324,7 @@ def rates(best: dict[str, Setting], steps: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    print_what_can_be()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true",
                         help="no tuning, two seeds, nothing written: does it work?")  # fmt: skip

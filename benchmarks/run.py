@@ -55,6 +55,7 @@ from a3c_tut.engine.shared import block_layout
 from a3c_tut.engine.streams import worker_seeds
 from a3c_tut.engine.team import TableTeam
 from a3c_tut.experiments import run_seeds
+from a3c_tut.files import print_what_can_be
 from a3c_tut.schedules import RoundRobin
 
 CLIFF = cliff_world()
@@ -530,6 +531,7 @@ PARTS: dict[str, Callable[[], list[Line]]] = {
 
 
 def main() -> None:
+    print_what_can_be()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--only", nargs="+", choices=[*PARTS, "table"], metavar="PART",

@@ -35,7 +35,7 @@ from a3c_tut import (
 from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.experiments import final_return
 from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
-from a3c_tut.files import written_whole
+from a3c_tut.files import print_what_can_be, written_whole
 
 #: Pushes that the stepper shows at once.
 PUSHES_SHOWN = 24
@@ -444,6 +444,7 @@ def main() -> None:
     >>> recorded.call_args.args
     ('run.json', 10)
     """
+    print_what_can_be()
     parser = argparse.ArgumentParser(description="Record a run of real processes for the book.")
     parser.add_argument("path")
     parser.add_argument("--tries", type=int, default=10)

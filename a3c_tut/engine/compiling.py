@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
+import sys
+import threading
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -68,13 +72,16 @@ def inlined(function: Function) -> Function:
 def _compiled(function: Function, built_on: tuple[Callable[..., Any], ...], **how: Any) -> Function:
     if numba is None:
         return function
-    has_file = os.path.exists(function.__code__.co_filename)  # nowhere to keep it otherwise
-    jit = numba.njit(cache=has_file, error_model="numpy", nogil=True, _nrt=False, **how)
-    compiled: Any = jit(function)
-    if has_file and hasattr(compiled, "_cache"):
+    compiled: Any = numba.njit(error_model="numpy", nogil=True, _nrt=False, **how)(function)
+    if hasattr(compiled, "_cache") and os.path.exists(function.__code__.co_filename):
+        try:
+            compiled._cache = _Cache(function)
+        except RuntimeError as error:  # no folder that can be written
+            _not_kept(error)
+            return cast(Function, compiled)
         # Numba notices when a kernel's own file has changed, but not the files of those it calls.
-        index = compiled._cache._cache_file
         others = {getattr(other, "py_func", other).__code__.co_filename for other in built_on}
+        index = compiled._cache._cache_file
         index._source_stamp = (index._source_stamp, _sources(), *map(_digest, sorted(others)))
     return cast(Function, compiled)
 
@@ -92,11 +99,76 @@ def _digest(*paths: str | Path) -> str:
     return digest.hexdigest()
 
 
+_said: set[str] = set()
+
+
+def _not_kept(error: BaseException) -> None:
+    """Say once, and not in every worker, that compiled code is lost when the process ends."""
+    if "not kept" in _said or multiprocessing.parent_process() is not None:
+        return
+    _said.add("not kept")
+    warnings.warn(
+        f"compiled code is not kept ({str(error).splitlines()[0]}): it takes some seconds in every "
+        "new process; to keep it, set NUMBA_CACHE_DIR to a folder that can be written",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
 if numba is not None and not numba.config.DISABLE_JIT:
     from llvmlite import ir
     from numba import types
-    from numba.core import cgutils
+    from numba.core import cgutils, event
+    from numba.core.caching import FunctionCache
     from numba.extending import intrinsic
+
+    class _Cache(FunctionCache):  # type: ignore[misc]
+        """Numba's cache on disk; where it cannot be used, what it was for is compiled all the same.
+
+        A disk may be full, a file damaged, a folder not be ours.
+        """
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception:
+                return None
+
+        def save_overload(self, sig: Any, data: Any) -> None:
+            try:
+                super().save_overload(sig, data)
+            except OSError as error:
+                _not_kept(error)
+
+    class _Patience(event.Listener):  # type: ignore[misc]
+        """Says what takes the time when the first compilation takes longer than a second."""
+
+        def __init__(self) -> None:
+            self._depth = 0  # a kernel compiles those that it calls
+            self._timer: threading.Timer | None = None
+
+        def on_start(self, event: Any) -> None:
+            self._depth += 1
+            ours = event.data["dispatcher"].py_func.__module__.startswith("a3c_tut.")
+            if ours and self._depth == 1 and "compiles" not in _said:
+                self._timer = threading.Timer(1.0, self._say)
+                self._timer.daemon = True
+                self._timer.start()
+
+        def on_end(self, event: Any) -> None:
+            self._depth -= 1
+            if self._timer is not None and self._depth == 0:
+                self._timer.cancel()
+
+        @staticmethod
+        def _say() -> None:
+            _said.add("compiles")
+            if sys.stderr is not None and multiprocessing.parent_process() is None:
+                print("a3c_tut compiles its kernels: some seconds, once on this machine",
+                      file=sys.stderr, flush=True)  # fmt: skip
+
+    if os.environ.get("A3C_QUIET") != "1":
+        event.register("numba:compile", _Patience())
 
     @intrinsic
     def fetch_early(typing_context, array, index):  # type: ignore[no-untyped-def]

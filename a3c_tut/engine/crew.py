@@ -22,7 +22,16 @@ from a3c_tut.engine.buffers import (
     make_statistics,
     world_arrays,
 )
-from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, drain, make_log, published
+from a3c_tut.engine.log import (
+    EPISODE_DTYPE,
+    EPISODE_ROW,
+    LOG_ROWS,
+    UPDATE_DTYPE,
+    UPDATE_ROW,
+    drain,
+    make_log,
+    published,
+)
 from a3c_tut.engine.protocol import DIVERGED, NEEDS_UNIFORMS
 from a3c_tut.engine.streams import Seed, UniformStream, refill, uniforms_ahead, worker_seeds
 from a3c_tut.engine.turn import take_turns
@@ -71,6 +80,32 @@ class Job:
         """
         zeros = np.zeros((world.num_states, world.num_actions))
         return cls(world, config, total_steps, seed, zeros, zeros[:, 0])
+
+
+def memory_needed(world: TableWorld, config: A3CConfig) -> int:
+    """Return about how many bytes a run needs, in one process or in several.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
+
+    Examples
+    --------
+    A worker's random numbers are most of it, where the world is small:
+
+    >>> from a3c_tut import cliff_world
+    >>> one, two = (memory_needed(cliff_world(), A3CConfig(num_workers=n)) for n in (1, 2))
+    >>> 300_000 < two - one < 3_000_000
+    True
+    """
+    table = 8 * world.num_states * (world.num_actions + 1)
+    places = 8 * world.num_states
+    rollout = 8 * config.longest_rollout * (4 * world.num_actions + 8)
+    numbers = 8 * uniforms_ahead(config.longest_rollout)
+    log = sum(dtype.itemsize * LOG_ROWS for dtype in (EPISODE_ROW, UPDATE_ROW))
+    shared = table + 2 * places + statistics_owners(config) * (table + places)
+    return shared + config.num_workers * (table + 2 * places + 2 * rollout + numbers + log)
 
 
 class TableCrew:
@@ -156,9 +191,10 @@ class TableCrew:
         episodes, updates : structured arrays
             The rows that these turns logged.
         """
-        turn, why = 0, NEEDS_UNIFORMS
+        turn, why = self._loop(self.run, schedule, 0, stop_at, self._extra)
         while why == NEEDS_UNIFORMS:
-            self.refill()
+            index = int(schedule[turn])
+            refill(self.run.me, index, self._streams[index])
             turn, why = self._loop(self.run, schedule, turn, stop_at, self._extra)
         episodes, updates = drain(self.run.log)
         return (

@@ -7,6 +7,7 @@ of its push under way. Local: everything else, above all a worker's copy of the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from a3c_tut.checks import readable
 from a3c_tut.config import A3CConfig
 from a3c_tut.engine.atomics import exchange
 from a3c_tut.engine.buffers import Shared, Statistics, ring_size
@@ -22,6 +24,7 @@ from a3c_tut.engine.log import LOG_LAYOUT, Log
 from a3c_tut.engine.protocol import NUM_WORDS
 from a3c_tut.worlds import TableWorld
 
+_SHM = "/dev/shm"  # where Linux keeps shared memory
 _LINE = 64  # bytes of a cache line: what different workers write should not share one
 
 Layout = dict[str, tuple[Any, tuple[int, ...]]]
@@ -201,6 +204,32 @@ def undo(journal: Journal, shared: Shared, statistics: Statistics) -> bool:
     return True
 
 
+def _reserved(size: int) -> SharedMemory:
+    """Make a block of shared memory that is really there, not only promised.
+
+    Linux gives out more than there is and kills whoever writes to the rest. Containers have 64 MB.
+    """
+    memory = SharedMemory(create=True, size=size)
+    handle = getattr(memory, "_fd", -1)
+    if not os.path.isdir(_SHM) or not hasattr(os, "posix_fallocate") or handle < 0:
+        return memory
+    there = os.statvfs(_SHM)
+    free = there.f_bavail * there.f_frsize
+    if free > 4 * size:
+        return memory  # reserving takes a quarter of a second for 100 MB
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        memory.close()
+        memory.unlink()
+        raise MemoryError(
+            f"the workers need {readable(size)} of shared memory, and {_SHM} has {readable(free)} "
+            f"({error.strerror}); allowed: more of it (docker run --shm-size=…), a smaller world, "
+            "fewer workers, or runner='emulated'"
+        ) from None
+    return memory
+
+
 class SharedBlock:
     """One piece of shared memory with named arrays in it.
 
@@ -245,7 +274,7 @@ class SharedBlock:
             self._places[key] = (size, dtype, shape)
             nbytes = int(np.dtype(dtype).itemsize * np.prod(shape))
             size += -(-nbytes // _LINE) * _LINE
-        self._memory = SharedMemory(name=name, create=name is None, size=size)
+        self._memory = _reserved(size) if name is None else SharedMemory(name=name)
         self.name = self._memory.name
 
     def array(self, name: str) -> NDArray[Any]:

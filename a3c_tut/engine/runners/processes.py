@@ -12,6 +12,7 @@ import multiprocessing.connection
 import multiprocessing.process
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -35,6 +36,9 @@ from a3c_tut.engine.protocol import (
 from a3c_tut.errors import WorkerError
 
 START_METHODS = ("spawn", "forkserver", "fork")
+
+#: With this code a worker ends that is asked to start workers while it imports the script.
+_IMPORTING = 78
 
 #: Seconds between two looks at the logs. A log holds some milliseconds of the fastest worker.
 _POLL = 0.005
@@ -143,31 +147,49 @@ class Checkpoints:
     save: Callable[[dict[int, Any]], object]
 
 
-def check_main() -> None:
-    """Say what is wrong where a script starts workers while it is being imported by one.
+def check_place(start_method: str) -> None:
+    """Make sure that workers can be started from here, or say why not and what to do instead.
+
+    A script that starts workers while a worker imports it ends that worker quietly; the process
+    that waits for it says what is wrong, once.
+
+    Parameters
+    ----------
+    start_method : "spawn", "forkserver" or "fork"
 
     Raises
     ------
     RuntimeError
-        In a process that is still importing the script.
+        In a daemonic process, and where the program is in no file that a worker could import.
 
     Examples
     --------
-    Python marks such a process:
-
     >>> from unittest.mock import patch
-    >>> importing = multiprocessing.process.current_process()
-    >>> try:
-    ...     with patch.object(importing, "_inheriting", True, create=True):
-    ...         check_main()
-    ... except RuntimeError as error:
-    ...     print(str(error).split(";")[0])
-    runner='processes' was started while a worker imported your script
+    >>> with patch.object(multiprocessing.process.current_process(), "_config", {"daemon": True}):
+    ...     try:
+    ...         check_place("spawn")
+    ...     except RuntimeError as error:
+    ...         print(str(error).split(",")[0])
+    runner='processes' was asked for in a daemonic process
     """
-    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+    me = multiprocessing.process.current_process()
+    if getattr(me, "_inheriting", False):
+        raise SystemExit(_IMPORTING)
+    if me.daemon:
         raise RuntimeError(
-            "runner='processes' was started while a worker imported your script; put the call "
-            "under `if __name__ == '__main__':`"
+            "runner='processes' was asked for in a daemonic process, such as one of "
+            "multiprocessing.Pool, which may not start others; allowed: runner='emulated', whose "
+            "runs are of the same kind, or a pool of concurrent.futures"
+        )
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if start_method == "fork" or file is None or getattr(main, "__spec__", None) is not None:
+        return
+    if not os.path.exists(file):
+        raise RuntimeError(
+            f"start_method is {start_method!r}, whose workers import your program, and {file!r} is "
+            "no file (it was read from standard input, or is gone); allowed: a program in a file, "
+            "a notebook, start_method='fork' where the system has it, or runner='emulated'"
         )
 
 
@@ -323,11 +345,13 @@ class _Watch:
             process.join()
             code = process.exitcode
             reason = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            if worker not in self._ready:
-                reason += (
-                    " before it was ready (in a script, the call belongs under "
-                    "`if __name__ == '__main__':`)"
+            if code == _IMPORTING:
+                raise RuntimeError(
+                    "runner='processes' was asked for by a worker, which had imported your script; "
+                    "put the call under `if __name__ == '__main__':`"
                 )
+            if worker not in self._ready:
+                reason += " before it was ready"
             self._fail(worker, reason)
 
     def _take(self, worker: int, kind: str, content: Any) -> None:

@@ -1,0 +1,381 @@
+"""Where people really run it: containers, read-only installations, pipes, pools, old terminals."""
+
+import errno
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+
+from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world, replay, train
+from a3c_tut.checks import MOST
+from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.worlds import corridor_world, sparse_grid_world
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
+compiled = pytest.mark.skipif(not COMPILED, reason="what compiled code does")
+
+
+def run_python(code, *, stdin=False, before=(), **environment):
+    """Run a program of its own; return its code and all that it printed, errors last."""
+    command = [*before, sys.executable, *(["-"] if stdin else ["-c", code])]
+    done = subprocess.run(
+        command, input=code if stdin else None, env={**os.environ, **environment}, check=False,
+        capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=600,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def in_a_namespace(*mounts):
+    """What to put before a command so that it has mounts of its own; skip where that cannot be."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare here")
+    who = [] if os.geteuid() == 0 else ["-r"]
+    script = " && ".join([*mounts, 'exec "$@"'])
+    before = ["unshare", *who, "-m", "sh", "-c", script, "sh"]
+    tried = subprocess.run([*before, "true"], capture_output=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip("no mounts of one's own here")
+    return before
+
+
+# --- Little shared memory -----------------------------------------------------------------------
+
+IN_PROCESSES = """
+from a3c_tut import A3CConfig, cliff_world, train
+if __name__ == "__main__":
+    try:
+        train(cliff_world({rows}, {rows}), A3CConfig(num_workers=2), total_steps=2_000,
+              runner="processes", start_method="{method}")
+        print("ran")
+    except MemoryError as error:
+        print(error)
+"""
+SMALL_SHM = "mount -t tmpfs -o size=64m tmpfs /dev/shm"
+
+
+@on_linux
+@pytest.mark.processes
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_too_little_shared_memory_is_said_before_it_is_touched(method):
+    before = in_a_namespace(SMALL_SHM)
+    code, out, errors = run_python(IN_PROCESSES.format(rows=1000, method=method), before=before)
+    assert code == 0, errors
+    assert "of shared memory, and /dev/shm has 64 MiB" in out
+    assert "runner='emulated'" in out
+
+
+@on_linux
+@pytest.mark.processes
+def test_a_small_world_runs_in_little_shared_memory():
+    before = in_a_namespace(SMALL_SHM)
+    code, out, errors = run_python(IN_PROCESSES.format(rows=10, method="fork"), before=before)
+    assert (code, out.strip()) == (0, "ran"), errors
+
+
+# --- No place for compiled code -----------------------------------------------------------------
+
+TRAIN = "from a3c_tut import cliff_world, train; print(train(cliff_world(), total_steps=500).steps)"
+#: As in an installation that nobody may write to, without a home.
+NOWHERE = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []\n"
+
+
+@compiled
+@pytest.mark.slow
+def test_without_a_place_for_compiled_code_it_runs_and_says_so_once():
+    code, out, errors = run_python(NOWHERE + TRAIN)
+    assert (code, out.strip()) == (0, "501"), errors
+    assert errors.count("compiled code is not kept") == 1
+    assert "set NUMBA_CACHE_DIR" in errors
+
+
+@compiled
+@on_linux
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["full disk", "file too large"])
+def test_on_a_full_disk_it_runs_and_says_so_once(place, tmp_path):
+    before, first = [], ""
+    if place == "full disk":
+        before = in_a_namespace(f"mount -t tmpfs -o size=40k tmpfs {tmp_path}")
+    else:
+        first = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    code, out, errors = run_python(first + TRAIN, before=before, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (code, out.strip()) == (0, "501"), errors
+    assert errors.count("compiled code is not kept") == 1
+
+
+@compiled
+@pytest.mark.slow
+def test_damaged_compiled_code_is_compiled_anew(tmp_path):
+    assert run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path))[0] == 0
+    files = [path for path in tmp_path.rglob("*") if path.suffix in (".nbi", ".nbc")]
+    assert len(files) > 5
+    for path in files:
+        path.write_bytes(b"\x80damaged")
+    code, out, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (code, out.strip()) == (0, "501"), errors
+
+
+@compiled
+@pytest.mark.slow
+def test_a_long_first_compilation_says_what_it_is(tmp_path):
+    _, _, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path / "a"), A3C_QUIET="")
+    assert errors.count("a3c_tut compiles its kernels") == 1
+    _, _, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path / "a"), A3C_QUIET="")
+    assert "compiles" not in errors  # the second time it does not
+
+
+# --- No script to import, no children allowed -----------------------------------------------------
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_program_from_standard_input_gets_one_short_error(method):
+    if method == "forkserver" and sys.platform == "win32":
+        pytest.skip("no forkserver here")
+    program = IN_PROCESSES.format(rows=4, method=method)
+    code, _, errors = run_python(program, stdin=True)
+    assert code == 1
+    assert "is no file (it was read from standard input, or is gone)" in errors
+    assert errors.count("Traceback") == 1
+
+
+@pytest.mark.processes
+def test_a_missing_guard_is_said_once(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text("from a3c_tut import cliff_world, train\n"
+                      "train(cliff_world(), total_steps=1_000, runner='processes')\n")  # fmt: skip
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("put the call under `if __name__ == '__main__':`") == 1
+    assert done.stderr.count("Traceback") == 1
+
+
+IN_A_POOL = """
+import multiprocessing
+from a3c_tut import cliff_world, train
+
+def one(seed):
+    try:
+        return train(cliff_world(), total_steps=500, seed=seed, runner="processes").steps
+    except RuntimeError as error:
+        return str(error)
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(one, [0])[0])
+"""
+
+
+@pytest.mark.processes
+def test_inside_a_daemonic_process_it_says_what_to_do(tmp_path):
+    script = tmp_path / "pool.py"
+    script.write_text(IN_A_POOL)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "in a daemonic process" in done.stdout
+    assert "runner='emulated'" in done.stdout
+
+
+# --- Output that is not UTF-8 ---------------------------------------------------------------------
+
+COMMANDS = {
+    "figures": ["-m", "a3c_tut.gen_a3c_figures", "--steps", "600", "--out"],
+    "help": ["-m", "a3c_tut.gen_a3c_figures", "--help"],
+    "record": ["-m", "a3c_tut.book.live", "--help"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_commands_print_what_can_be_printed(command, encoding, tmp_path):
+    arguments = COMMANDS[command] + ([str(tmp_path)] if command == "figures" else [])
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert len(done.stdout.decode(encoding)) > 50
+    if command == "figures":
+        assert (tmp_path / "figure_1.png").stat().st_size > 5_000
+
+
+# --- Sizes without an end -------------------------------------------------------------------------
+
+HUGE = 10**30
+INTEGERS = {
+    "num_workers": lambda n: A3CConfig(num_workers=n),
+    "rollout_length": lambda n: A3CConfig(rollout_length=n),
+    "window": lambda n: A3CConfig(window=n),
+    "sync_every": lambda n: A3CConfig(sync_every=n),
+    "max_episode_steps": lambda n: A3CConfig(max_episode_steps=n),
+    "total_steps": lambda n: train(cliff_world(), total_steps=n),
+    "stop_after": lambda n: train(cliff_world(), total_steps=10, stop_after=n),
+    "checkpoint_every": lambda n: train(
+        cliff_world(), total_steps=10, runner="processes", checkpoint_every=n, checkpoint_path="x"
+    ),
+    "rows of cliff_world": lambda n: cliff_world(rows=n),
+    "columns of cliff_world": lambda n: cliff_world(columns=n),
+    "rows of sparse_grid_world": lambda n: sparse_grid_world(rows=n),
+    "columns of sparse_grid_world": lambda n: sparse_grid_world(columns=n),
+    "length of corridor_world": corridor_world,
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_every_whole_number_has_an_end(name):
+    with pytest.raises(ValueError, match=f"{name} is {HUGE}; allowed: .* to "):
+        INTEGERS[name](HUGE)
+
+
+@pytest.mark.parametrize(
+    "make, named",
+    [
+        (lambda: train(cliff_world(), A3CConfig(num_workers=10_000, rollout_length=100_000),
+                       total_steps=10), "num_workers=10,000"),
+        (lambda: cliff_world(10**6, 10**6), "1,000,000 rows and 1,000,000 columns"),
+        (lambda: sparse_grid_world(10**6, 10**6), "sparse_grid_world of 1,000,000"),
+        (lambda: corridor_world(10**13), "length 10,000,000,000,000"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_with_its_size(make, named):
+    with pytest.raises(MemoryError, match=rf"{named}.* needs [\d.]+ \w+ of memory, and there are"):
+        make()
+
+
+def test_the_largest_that_is_allowed_runs():
+    config = A3CConfig(sync_every=MOST, max_episode_steps=MOST)
+    assert train(cliff_world(), config, total_steps=30).steps >= 30
+
+
+# --- Looked at in a prompt ------------------------------------------------------------------------
+
+
+def test_a_prompt_shows_a_few_lines():
+    world = cliff_world()
+    result = train(world, A3CConfig(num_workers=2), total_steps=2_000)
+    for shown in (world, result, A3CConfig(), A3CConfig(gamma=0.5)):
+        assert len(repr(shown).splitlines()) <= 5
+        assert max(map(len, repr(shown).splitlines())) <= 100
+    assert "num_workers=2" in repr(result)
+    assert "cliff-world 4 × 12" in repr(result)
+    assert f"{result.episodes['total_return'][-100:].mean():.4g}" in repr(result)
+    assert repr(A3CConfig(gamma=0.5)) == "A3CConfig(gamma=0.5)"
+    assert eval(repr(A3CConfig(rollout_length=(1, 2, 3)))) == A3CConfig(rollout_length=(1, 2, 3))
+
+
+def test_a_notebook_shows_a_small_table_and_figure_1():
+    result = train(cliff_world(), total_steps=2_000)
+    assert result._repr_html_().count("<img alt=") == 1
+    for shown in (result, result.world, result.config):
+        html = shown._repr_html_()
+        assert html.count("<table>") == html.count("</table>") == 1
+        assert '<th scope="row">' in html
+
+
+def test_what_has_not_ended_an_episode_is_shown_too():
+    assert "0" in repr(train(cliff_world(), total_steps=3))
+
+
+# --- One's own tables -----------------------------------------------------------------------------
+
+
+class Own(gymnasium.Env):
+    """A home-made environment: two states, single precision, no `initial_state_distrib`."""
+
+    observation_space = gymnasium.spaces.Discrete(2)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, dtype=np.float32):
+        p = np.array([0.1, 0.2, 0.7], dtype=dtype)
+        self.P = {s: {a: [(p[0], 0, 1.0, False), (p[1], 1, 0.0, False), (p[2], 1, 2.0, True)]
+                      for a in range(2)} for s in range(2)}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rounding_of_the_given_type_is_put_right(dtype):
+    if dtype == np.float16:
+        with pytest.raises(ValueError, match="probability sums to"):
+            TableWorld.from_gymnasium(Own(dtype), start=0)
+        return
+    world = TableWorld.from_gymnasium(Own(dtype), start=0)
+    assert (world.probability.sum(axis=-1) == pytest.approx(1.0, abs=1e-15)).all()
+    assert train(world, total_steps=500).steps >= 500
+
+
+def test_a_start_may_be_given_and_what_is_missing_is_named():
+    with pytest.raises(ValueError, match=r"has a table P, but .* start=, a state or a distribu"):
+        TableWorld.from_gymnasium(Own())
+    assert TableWorld.from_gymnasium(Own(), start=1).start.tolist() == [0.0, 1.0]
+    assert TableWorld.from_gymnasium(Own(), start=[0.5, 0.5]).start.tolist() == [0.5, 0.5]
+    with pytest.raises(ValueError, match="start is 2; allowed: a whole number from 0 to 1"):
+        TableWorld.from_gymnasium(Own(), start=2)
+    with pytest.raises(ValueError, match="carries no table of transitions"):
+        TableWorld.from_gymnasium("CartPole-v1")
+
+
+def test_a_real_error_in_a_table_is_refused_with_its_place():
+    broken = Own(np.float64)
+    broken.P[1][0] = [(0.5, 0, 0.0, False)]
+    with pytest.raises(ValueError, match=r"probability sums to 0.5 in state 1, action 0"):
+        TableWorld.from_gymnasium(broken, start=0)
+
+
+# --- Saving ---------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_with_a_path_is_said_with_the_path(tmp_path):
+    result = train(cliff_world(), total_steps=100)
+    with pytest.raises(IsADirectoryError, match=r"path is '.*', a folder; allowed: a file's path"):
+        result.save(tmp_path)
+    missing = tmp_path / "no" / "run.npz"
+    with pytest.raises(FileNotFoundError, match=rf"path is '{missing}', whose folder cannot be"):
+        result.save(missing)
+    under_a_file = tmp_path / "file"
+    under_a_file.write_text("")
+    with pytest.raises(NotADirectoryError, match="whose folder cannot be written"):
+        result.save(under_a_file / "run.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(cliff_world(), total_steps=100).save(tmp_path / "run.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- The same thing twice -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [cliff_world(), sparse_grid_world(), A3CConfig(gamma=0.5),
+     train(cliff_world(), total_steps=500, schedule="random")],
+    ids=["cliff", "grid", "config", "result"],
+)  # fmt: skip
+def test_equal_by_content(thing, tmp_path):
+    again = pickle.loads(pickle.dumps(thing))
+    assert again == thing
+    assert hash(again) == hash(thing)
+    assert thing != json.dumps(None)
+
+
+def test_what_differs_is_not_equal(tmp_path):
+    assert cliff_world() != cliff_world(5)
+    result = train(cliff_world(), total_steps=500)
+    assert result != train(cliff_world(), total_steps=500, seed=1)
+    assert result == replay(result)
+    result.save(tmp_path / "run.npz")
+    loaded = TrainingResult.load(tmp_path / "run.npz")
+    assert loaded == result
+    loaded.state["V"][0] += 1e-9
+    assert loaded != result
