@@ -80,7 +80,7 @@ def test_a_small_world_runs_in_little_shared_memory():
 
 # --- No place for compiled code -----------------------------------------------------------------
 
-TRAIN = "from a3c_tut import cliff_world, train; print(train(cliff_world(), total_steps=500).steps)"
+TRAIN = "from a3c_tut import cliff_world, train; print(len(train(cliff_world(), total_steps=500).theta))"
 #: As in an installation that nobody may write to, without a home.
 NOWHERE = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []\n"
 
@@ -89,7 +89,7 @@ NOWHERE = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes 
 @pytest.mark.slow
 def test_without_a_place_for_compiled_code_it_runs_and_says_so_once():
     code, out, errors = run_python(NOWHERE + TRAIN)
-    assert (code, out.strip()) == (0, "501"), errors
+    assert (code, out.strip()) == (0, "48"), errors
     assert errors.count("compiled code is not kept") == 1
     assert "set NUMBA_CACHE_DIR" in errors
 
@@ -105,7 +105,7 @@ def test_on_a_full_disk_it_runs_and_says_so_once(place, tmp_path):
     else:
         first = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
     code, out, errors = run_python(first + TRAIN, before=before, NUMBA_CACHE_DIR=str(tmp_path))
-    assert (code, out.strip()) == (0, "501"), errors
+    assert (code, out.strip()) == (0, "48"), errors
     assert errors.count("compiled code is not kept") == 1
 
 
@@ -118,7 +118,7 @@ def test_damaged_compiled_code_is_compiled_anew(tmp_path):
     for path in files:
         path.write_bytes(b"\x80damaged")
     code, out, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path))
-    assert (code, out.strip()) == (0, "501"), errors
+    assert (code, out.strip()) == (0, "48"), errors
 
 
 @compiled
@@ -304,7 +304,7 @@ def test_rounding_of_the_given_type_is_put_right(dtype):
             TableWorld.from_gymnasium(Own(dtype), start=0)
         return
     world = TableWorld.from_gymnasium(Own(dtype), start=0)
-    assert (world.probability.sum(axis=-1) == pytest.approx(1.0, abs=1e-15)).all()
+    np.testing.assert_allclose(world.probability.sum(axis=-1), 1.0, rtol=0, atol=1e-15)
     assert train(world, total_steps=500).steps >= 500
 
 
