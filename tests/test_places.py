@@ -80,7 +80,10 @@ def test_a_small_world_runs_in_little_shared_memory():
 
 # --- No place for compiled code -----------------------------------------------------------------
 
-TRAIN = "from a3c_tut import cliff_world, train; print(len(train(cliff_world(), total_steps=500).theta))"
+TRAIN = """
+from a3c_tut import cliff_world, train
+print(len(train(cliff_world(), total_steps=500).theta))
+"""
 #: As in an installation that nobody may write to, without a home.
 NOWHERE = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []\n"
 
