@@ -46,11 +46,12 @@ class KeptError(AssertionError):
 
     Examples
     --------
-    >>> kept("no_such_page", "squares", lambda seed: seed**2.0, [1, 2], asked="squares")
-    Traceback (most recent call last):
-    ...
-    a3c_tut.book.evidence.kept.KeptError: no_such_page, squares: nothing is kept; to measure it, \
-run `python book/tools/refresh_notebooks.py book/no_such_page.ipynb`
+    >>> try:
+    ...     kept("summary", "no such thing", lambda seed: seed**2.0, [1, 2], asked="squares")
+    ... except KeptError as error:
+    ...     print(str(error).replace("; ", ";\\n"))
+    summary, no such thing: nothing is kept;
+    to measure it, run `python book/tools/refresh_notebooks.py book/summary.ipynb`
     """
 
 
@@ -98,11 +99,10 @@ def kept(
     ...     ask(factor=1.0).shape
     (2, 2)
     >>> with folder:
-    ...     ask(factor=2.0)
+    ...     ask(factor=2.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    a3c_tut.book.evidence.kept.KeptError: page, roots: stale, factor was 1.0 and is 2.0; to measure \
-it, run `python book/tools/refresh_notebooks.py book/page.ipynb`
+    a3c_tut.book.evidence.kept.KeptError: page, roots: stale, factor was 1.0 and is 2.0; ...
     """
     seeds = [int(seed) for seed in seeds]
 
@@ -149,8 +149,9 @@ def kept_runs(
     >>> from a3c_tut import cliff_world
     >>> from a3c_tut.experiments import final_return
     >>> folder = patch(f"{__name__}.DATA", Path(tempfile.mkdtemp()))
+    >>> asked = final_return, cliff_world(), A3CConfig(), range(3), 600
     >>> with folder, patch.dict(os.environ, {"A3C_REFRESH": "1"}):
-    ...     kept_runs("page", "default", final_return, cliff_world(), A3CConfig(), range(3), 600).shape
+    ...     kept_runs("page", "default", *asked).shape
     (3,)
     """
     run = one_run(measure, world, config, total_steps, equal_seeds, learn, **asked)
@@ -248,7 +249,7 @@ def described(asked: Any) -> Any:
     return f"{asked.__module__}.{name}"
 
 
-# --- The file: for each name what was asked, [first, count] of each stretch of seeds, the values ---
+# --- The file. For each name: what was asked, first and count of stretches of seeds, the values ---
 
 
 def _read(page: str) -> dict[str, Any]:

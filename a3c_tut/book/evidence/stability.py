@@ -273,7 +273,7 @@ def c05(tried: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
     >>> {name: found.text(1) for name, found in c05(tried).items()}
     {'asynchronous': '1.1', 'several': '2.0'}
     """
-    tried = exploration(**EXPLORERS) if tried is None else tried
+    tried = exploration(THIRTY_SEEDS, 3_000, **EXPLORERS) if tried is None else tried
     return {
         "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
         "several": interval(tried["three, synchronous"] / tried["one worker"]),
@@ -496,8 +496,8 @@ def c19(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Inter
     Parameters
     ----------
     works : mapping
-        Default: `stability` of "default", "none of the three", "small n alone", "clipping alone" and
-        "n = 50, no clipping".
+        Default: `stability` of "default", "none of the three", "small n alone",
+        "clipping alone" and "n = 50, no clipping".
 
     Examples
     --------
