@@ -14,7 +14,7 @@ export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers
+	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -84,6 +84,13 @@ format: $(READY) ## format the code as `make lint` wants it
 
 notebooks: $(READY) ## run all notebooks again and store their outputs
 	$(PY) book/tools/refresh_notebooks.py
+
+evidence: $(READY) ## compute all that pages keep again, every seed, to the bit (an hour; not part of `make test`)
+	A3C_RECOMPUTE=all $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
+		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
+
+resettle: $(READY) ## settle the claims on two further sets of seeds (hours; CLAIMS="C05 C08" for some)
+	$(PY) -m a3c_tut.book.evidence.resettle $(CLAIMS)
 
 fingerprints: $(READY) ## write tests/fingerprints.json anew: what a dozen runs come to, to the bit
 	$(PY) tests/fingerprints.py --write

@@ -17,6 +17,8 @@ from typing import Any
 from tqdm import tqdm
 
 FOLDER = Path(__file__).resolve().parent
+# The records are read by pages, and travel with the package.
+RECORDS = FOLDER.parent / "a3c_tut" / "book" / "data"
 
 Samples = dict[str, list[float]]
 
@@ -114,13 +116,13 @@ def _system() -> str:
 def last_record(name: str) -> dict[str, Any] | None:
     """Return the record that is committed, or else the one that lies there."""
     committed = subprocess.run(
-        ["git", "show", f"HEAD:./{name}"], cwd=FOLDER, capture_output=True, check=False
+        ["git", "show", f"HEAD:./{name}"], cwd=RECORDS, capture_output=True, check=False
     )
     text = committed.stdout
     if committed.returncode != 0:
-        if not (FOLDER / name).exists():
+        if not (RECORDS / name).exists():
             return None
-        text = (FOLDER / name).read_bytes()
+        text = (RECORDS / name).read_bytes()
     try:
         return dict(json.loads(text))
     except ValueError:
@@ -198,11 +200,11 @@ def write(
         },
     }
     text = json.dumps(_rounded(record), indent=1, ensure_ascii=False)
-    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     where = ", ".join(f"{key} {value}" if key not in ("processor", "system") else str(value)
                       for key, value in machine.items() if value is not None)  # fmt: skip
     body = [f"Measured on: {where}.", "", *markdown(HEADER, rows(lines, last))]
-    (FOLDER / f"{name}.md").write_text(
+    (RECORDS / f"{name}.md").write_text(
         "\n".join([*body, further]).rstrip() + "\n", encoding="utf-8"
     )
 

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from records import (
     FOLDER,
+    RECORDS,
     Line,
     aligned,
     interleaved,
@@ -567,7 +568,7 @@ def main() -> None:
                 *markdown(_TABLE_HEADER, written)]  # fmt: skip
         write("record", where, lines, last, "\n".join(more), {"workers": table})
         shown_at = [
-            os.path.relpath(FOLDER / f"record.{kind}", Path.cwd()) for kind in ("json", "md")
+            os.path.relpath(RECORDS / f"record.{kind}", Path.cwd()) for kind in ("json", "md")
         ]
         print(f"written: {', '.join(shown_at)}")
 

@@ -13,9 +13,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbclient
 import nbformat
 import numpy as np
 import pytest
@@ -149,10 +151,74 @@ def test_every_claim_has_its_heading():
 
     cells = read(ROOT / "book" / "claims.ipynb").cells
     found = [cell.source for cell in cells if cell.source.startswith("### C")]
-    claims = Ledger(ROOT / "book").claims.values()
+    claims = Ledger().claims.values()
     assert found == [f"### {claim.id}: {claim.says}" for claim in claims]
     sheets = [cell.source for cell in cells if "claim_sheet(ledger, " in cell.source]
     assert sheets == [f'Markdown(claim_sheet(ledger, "{claim.id}"))' for claim in claims]
+
+
+# --- A notebook alone -----------------------------------------------------------------------------
+
+#: What reads or writes a file by its path. Data come from the package.
+READS = re.compile(
+    r"""\b(open|Path|chdir|glob|listdir|loadtxt|genfromtxt|np\.load|fromfile)\(
+      | __file__ | \bos\. | ["']\.\./ | ["'][\w/-]+\.(json|toml|npz|md|ipynb|csv|txt)["']""",
+    re.VERBOSE,
+)
+ALLOWED_READS = re.compile(r"""in_data\(["'][\w.-]+["']\)""")
+
+
+def relative_reads(source):
+    """What in a cell's source looks like a file that is not the package's."""
+    return [found.group() for found in READS.finditer(ALLOWED_READS.sub("data", source))]
+
+
+@every_notebook
+def test_a_notebook_needs_no_file_of_the_repository(path):
+    """Downloaded alone, it runs wherever the package is installed."""
+    sources = [cell.source for cell in code_cells(read(path))]
+    assert {source: found for source in sources if (found := relative_reads(source))} == {}
+
+
+def test_reads_of_files_are_seen():
+    for source in (
+        "open('x')", "Path('x').read_text()", "load('../data/x')", "load_record('record.json')",
+        "np.load(name)", "os.getcwd()",
+    ):  # fmt: skip
+        assert relative_reads(source), source
+    assert relative_reads('Markdown(in_data("record.md").read_text(encoding="utf-8"))') == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["claims", "index"])
+def test_a_notebook_runs_in_an_empty_folder(name, tmp_path, monkeypatch):
+    """Two quick ones, which read the ledger, the record and the minutes of other pages."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    alone = read(ROOT / "book" / f"{name}.ipynb")
+    nbclient.NotebookClient(
+        alone, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_travel_with_the_package():
+    """Every file of the book's data is one that setuptools packs."""
+    from a3c_tut.book.places import DATA
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["a3c_tut"]
+    packed = {file for pattern in patterns for file in (ROOT / "a3c_tut").glob(pattern)}
+    assert {file for file in DATA.rglob("*") if file.is_file()} <= packed
+
+
+@every_notebook
+def test_minutes_to_read_are_those_of_the_opening(path):
+    from a3c_tut.book.reading import MINUTES
+
+    opening = "\n".join(c.source for c in read(path).cells[:3] if c.cell_type == "markdown")
+    said = re.search(r"(\d+) minutes to read", opening)
+    if path.stem in MINUTES:
+        assert int(said[1]) == MINUTES[path.stem]
 
 
 def typed_section_numbers(text):

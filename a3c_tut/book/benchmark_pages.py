@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from a3c_tut.book.places import in_data
 from a3c_tut.experiments import mean_interval
 
 Record = Mapping[str, Any]
 
 
-def load_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return a record that `make bench` or `make bench-peers` has written.
+def load_record(name: str) -> dict[str, Any]:
+    """Return a record that `make bench` or `make bench-peers` has written into the book's data.
+
+    Parameters
+    ----------
+    name : str, "record" or "record-peers"
 
     Raises
     ------
     FileNotFoundError
-        If there is none at this path.
+        If there is none of this name.
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "record.json")
-    ...     _ = path.write_text('{"lines": []}')
-    ...     load_record(path)
-    {'lines': []}
+    >>> sorted(load_record("record"))
+    ['last', 'lines', 'machine', 'raw']
     """
-    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(in_data(f"{name}.json").read_text(encoding="utf-8"))
     return content
 
 

@@ -3,46 +3,58 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from a3c_tut.book.claims import Claim, Condition, Interval, Ledger
+from a3c_tut.book.claims import (
+    CONDITIONAL,
+    CONTRADICTED,
+    HOLDS,
+    NEGLIGIBLE,
+    SUPPORTED,
+    UNSETTLED,
+    Claim,
+    Condition,
+    Ledger,
+    Past,
+)
+
+#: How `book/static/a3c.css` calls the chips.
+_CHIPS = {SUPPORTED: "holds", HOLDS: "holds", CONDITIONAL: "partly", CONTRADICTED: "contradicted",
+          NEGLIGIBLE: "negligible", UNSETTLED: "open"}  # fmt: skip
 
 
-def claim_link(ledger: Ledger, claim: Claim, words: str | None = None) -> str:
-    """Return a Markdown link to where a claim is settled, to the very section if it has a label.
-
-    A section is labelled `(claim-c10)=`, and so on.
+def chip(words: str) -> str:
+    """Return a verdict, or the outcome of a condition, as a small worded sign for a page.
 
     Parameters
     ----------
-    ledger : Ledger, which knows the book's folder
-    claim : Claim, which knows its page
-    words : str, optional
-        What the link says. Default: the claim's id.
-
-    Returns
-    -------
-    str
-        The words alone where the page does not exist.
+    words : str
+        One of `VERDICTS`, or of the outcomes.
 
     Examples
     --------
-    >>> ledger = Ledger()  # the book's own
-    >>> claim_link(ledger, ledger.claims["C10"])
-    '[C10](#claim-c10)'
-    >>> import dataclasses
-    >>> claim_link(ledger, dataclasses.replace(ledger.claims["C10"], page="no_such_page"))
-    'C10'
+    >>> chip("contradicted")
+    '<span class="verdict verdict-contradicted">contradicted</span>'
     """
-    words = words or claim.id
-    label = f"claim-{claim.id.lower()}"
-    for kind in (".ipynb", ".md"):
-        source = ledger.folder / f"{claim.page}{kind}"
-        if source.exists():
-            if f"({label})=" in source.read_text(encoding="utf-8"):
-                return f"[{words}](#{label})"
-            return f"[{words}]({source.name})"
-    return words
+    return f'<span class="verdict verdict-{_CHIPS.get(words, "open")}">{words}</span>'
+
+
+def claim_link(claim: Claim, words: str | None = None) -> str:
+    """Return a Markdown link to the very section where a claim is settled.
+
+    Such a section is labelled `(claim-c10)=`, and so on.
+
+    Parameters
+    ----------
+    claim : Claim
+    words : str, optional
+        What the link says. Default: the claim's id.
+
+    Examples
+    --------
+    >>> claim_link(Ledger().claims["C10"])
+    '[C10](#claim-c10)'
+    """
+    return f"[{words or claim.id}](#claim-{claim.id.lower()})"
 
 
 def verdict_table(ledger: Ledger) -> str:
@@ -61,14 +73,14 @@ def verdict_table(ledger: Ledger) -> str:
     for claim in ledger.claims.values():
         if claim.id in record:
             says = f"{claim.says} ({claim.section})"
-            lines.append(f"| {claim_link(ledger, claim)} | {says} | {_verdict(claim)} |")
+            lines.append(f"| {claim_link(claim)} | {says} | {_verdict(ledger, claim)} |")
     return "\n".join(lines)
 
 
 def claim_sheet(ledger: Ledger, claim_id: str) -> str:
     """Return what there is to know about a claim that is on record, in Markdown.
 
-    Hypothesis, metric, protocol, thresholds, what was measured, and the verdict.
+    The verdict, hypothesis, metric, protocol, thresholds, what was measured, and earlier verdicts.
 
     Parameters
     ----------
@@ -77,27 +89,35 @@ def claim_sheet(ledger: Ledger, claim_id: str) -> str:
 
     Examples
     --------
-    >>> claim_sheet(Ledger(), "C12").splitlines()[0]
+    >>> claim_sheet(Ledger(), "C12").splitlines()[-1]
     'Section 3 of the tutorial; [where it is settled](#claim-c12).'
     """
-    claim = ledger.claims[claim_id]
-    entry: dict[str, Any] = ledger.record()[claim_id]["measured"]
-    rows = ["| asked | effect, 95 % interval | holds |", "|---|---|---|"]
+    claim, measured = ledger.claims[claim_id], ledger.measured(claim_id)
+    outcomes = claim.outcomes(measured)
+    rows = ["| asked | effect, 95 % interval | outcome |", "|---|---|---|"]
     for condition in claim.conditions:
-        found = Interval(**entry[condition.name])
-        holds = "yes" if condition.holds(found) else "no"
-        effect = found.text().replace(", ", ",\N{NO-BREAK SPACE}")  # its brackets stay together
-        rows.append(f"| {condition.name} {_threshold(condition)} | {effect} | {holds} |")
+        found = measured.get(condition.name)
+        effect = found.text() if found else "not measured"
+        effect = effect.replace(", ", ",\N{NO-BREAK SPACE}")  # its brackets stay together
+        asked = f"{condition.name} {_threshold(condition)}"
+        rows.append(f"| {asked} | {effect} | {chip(outcomes[condition.name])} |")
     return "\n\n".join(
         [
-            f"Section {claim.section} of the tutorial; "
-            f"{claim_link(ledger, claim, 'where it is settled')}.",
+            _verdict(ledger, claim),
             f"**Hypothesis.** {_marked(claim, claim.hypothesis)}",
             f"**Metric.** {_marked(claim, claim.metric)}",
             f"**Protocol.** {_marked(claim, claim.protocol)}",
             "\n".join(rows),
-            f"**Verdict:** {_verdict(claim)}.",
+            *(_earlier(claim, past) for past in claim.history),
+            f"Section {claim.section} of the tutorial; {claim_link(claim, 'where it is settled')}.",
         ]
+    )
+
+
+def _earlier(claim: Claim, past: Past) -> str:
+    return (
+        f"**Earlier:** {past.verdict}. *Protocol then:* {_marked(claim, past.protocol)} "
+        f"*Why settled anew:* {past.reason}"
     )
 
 
@@ -109,12 +129,14 @@ def _marked(claim: Claim, text: str) -> str:
     return text
 
 
-def _verdict(claim: Claim) -> str:
-    return f"**{claim.verdict}**{claim.verdict_text().removeprefix(claim.verdict)}"
+def _verdict(ledger: Ledger, claim: Claim) -> str:
+    text = claim.verdict_text(ledger.measured(claim.id))
+    return f"{chip(claim.verdict)}{text.removeprefix(claim.verdict)}"
 
 
 def _threshold(condition: Condition) -> str:
-    sign, value = "≥", condition.at_least
-    if value is None:
-        sign, value = "≤", condition.at_most
-    return f"{sign}\N{NO-BREAK SPACE}{value:g}".replace("-", "−")
+    sign = "≥" if condition.upward else "≤"
+    said = f"{sign}\N{NO-BREAK SPACE}{condition.threshold:g}"
+    if condition.mirror is not None:
+        said += f" (mirror image: {condition.mirror:.3g})"
+    return said.replace("-", "−")

@@ -1,17 +1,22 @@
-"""Where the book's files are, seen from wherever a notebook or a build stands."""
+"""Where the book's data are: in the package, so that a notebook runs from any folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+#: The folder of claims, kept measurements and records.
+#:
+#: :meta hide-value:
+DATA = Path(__file__).resolve().parent / "data"
 
-def in_book(name: str) -> Path:
-    """Return the path of a file of the book, such as "claims.toml" or "data/throughput.json".
+
+def in_data(name: str) -> Path:
+    """Return the path of a file of the book's data, such as "claims.toml" or "record.md".
 
     Parameters
     ----------
     name : str
-        The path in the book's folder, which is the current one, `book` in it, or one above.
+        The path in the folder `DATA`.
 
     Returns
     -------
@@ -24,15 +29,14 @@ def in_book(name: str) -> Path:
 
     Examples
     --------
-    >>> in_book("claims.toml").name
+    >>> in_data("claims.toml").name
     'claims.toml'
-    >>> in_book("no_such.file")
+    >>> in_data("no_such.file")
     Traceback (most recent call last):
     ...
-    FileNotFoundError: no_such.file is in no folder above this one
+    FileNotFoundError: no_such.file is not among the book's data
     """
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        for place in (folder / name, folder / "book" / name):
-            if place.exists():
-                return place
-    raise FileNotFoundError(f"{name} is in no folder above this one")
+    path = DATA / name
+    if not path.exists():
+        raise FileNotFoundError(f"{name} is not among the book's data")
+    return path

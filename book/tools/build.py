@@ -28,8 +28,7 @@ JUPYTER_BOOK = shutil.which("jupyter-book", path=Path(sys.executable).parent)
 COMMAND = [JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
 
 # What pages depend on and Sphinx does not see: a change builds them all anew.
-INPUTS = ["a3c_tut", "benchmarks", "_toc.yml", "_config.yml", "book/tools", "book/static",
-          "book/data", "requirements.txt"]  # fmt: skip
+INPUTS = ["a3c_tut", "_toc.yml", "_config.yml", "book/tools", "book/static", "requirements.txt"]
 CACHES = [".doctrees", "html"]
 
 PROGRESS = re.compile(r"(reading sources|writing output)\.\.\. \[ *(\d+)%\]")

@@ -1,15 +1,25 @@
 """What the pages' measurements come to on data where the answer is known."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from a3c_tut import A3CConfig, DivergenceError, cliff_world, corridor_world, exact, train
-from a3c_tut.book.claims import CONDITIONAL, NOT_SUPPORTED, SUPPORTED, Ledger
+from a3c_tut.book import places
+from a3c_tut.book.claims import CONDITIONAL, CONTRADICTED, SUPPORTED, Ledger
 from a3c_tut.book.evidence import best_practices, cpu_training, sparse_rewards, summary, tuning
 from a3c_tut.book.evidence.best_practices import MonitoredRun
-from a3c_tut.book.evidence.common import bca_ratio, percentile_ratio
+from a3c_tut.book.evidence.common import (
+    bca_ratio,
+    median_interval,
+    median_ratio,
+    percentile_interval,
+    percentile_ratio,
+    restricted_ratio,
+    seeds_needed,
+)
 from a3c_tut.book.evidence.controls import train_synchronously
 from a3c_tut.book.evidence.records import throughput
 from a3c_tut.book.evidence.result import row_policy
@@ -35,6 +45,64 @@ def test_ratio_of_nothing_special_contains_one(ratio):
     rng = np.random.default_rng(1)
     found = ratio(rng.uniform(1, 3, 60), rng.uniform(1, 3, 60))
     assert found.low < 1.0 < found.high
+
+
+def test_percentile_intervals_are_drawn_as_a_whole():
+    """Drawing in parts, for the memory, gives what drawing at once gives."""
+    rng = np.random.default_rng(2)
+    a, b = rng.uniform(1, 3, (2, 60))
+    drawn = np.random.default_rng(0).integers(60, size=(9_999, 60))
+    ends = np.quantile(a[drawn].mean(axis=1) / b[drawn].mean(axis=1), [0.025, 0.975])
+    found = percentile_ratio(a, b)
+    assert (found.low, found.high) == tuple(float(f"{end:.6g}") for end in ends)
+    with pytest.raises(ValueError, match="one length for all"):
+        percentile_interval(lambda a, b: a.mean(axis=-1), a, b[1:])
+
+
+def heavy_tailed(rng, count):
+    """Log-normal steps; two runs of a hundred never get there."""
+    return np.where(rng.uniform(size=count) < 0.02, np.inf, np.exp(rng.normal(0.0, 1.0, count)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["medians", "restricted means"])
+def test_intervals_of_heavy_tails_hold_the_truth(kind):
+    """In 88 to 100 of a hundred experiments of 200 seeds, which 95 % intervals do."""
+    rng = np.random.default_rng(3)
+    above, below = 1.3 * heavy_tailed(rng, 400_000), heavy_tailed(rng, 400_000)
+    if kind == "medians":
+        ratio, truth = median_ratio, np.median(above) / np.median(below)
+    else:
+        ratio = partial(restricted_ratio, at=6.0)
+        truth = np.minimum(above, 6.0).mean() / np.minimum(below, 6.0).mean()
+    found = [ratio(1.3 * heavy_tailed(rng, 200), heavy_tailed(rng, 200)) for _ in range(100)]
+    assert 88 <= sum(one.low <= truth <= one.high for one in found) <= 100
+    assert np.mean([one.low > 1.0 for one in found]) > 0.1  # and they are not just wide
+
+
+def test_a_median_does_not_see_how_late_the_last_runs_are():
+    times = np.arange(1.0, 102.0)
+    late = np.where(times > 90, np.inf, times)
+    assert median_interval(times) == median_interval(late)
+    assert median_ratio(late, times).mean == 1.0
+    assert percentile_ratio(np.minimum(late, 1e6), times).mean > 100.0
+
+
+@pytest.mark.parametrize("effect, power", [(0.5, 0.9), (0.2, 0.9), (0.3, 0.8)])
+def test_so_many_seeds_find_the_effect_that_often(effect, power):
+    """By brute force: 4,000 experiments whose mean is an effect away from the threshold."""
+    rng = np.random.default_rng(4)
+    count = seeds_needed(rng.normal(0.0, 2.0, 100_000), 2.0 * effect, power)
+    drawn = rng.normal(effect, 1.0, (4_000, count))
+    error = drawn.std(axis=1, ddof=1) / np.sqrt(count)
+    found = np.mean(drawn.mean(axis=1) - 1.959964 * error > 0.0)
+    assert abs(found - power) < 0.02
+    assert np.mean(drawn[:, : count // 2].mean(axis=1) - 1.96 * error * 2**0.5 > 0) < power - 0.1
+
+
+def test_an_effect_of_nothing_takes_no_number_of_seeds():
+    with pytest.raises(ValueError, match="above 0"):
+        seeds_needed([1.0, 2.0], 0.0)
 
 
 def test_steps_needed_ends_at_the_run():
@@ -109,7 +177,7 @@ def test_memory_grows_with_the_buffer_and_the_workers():
 
 
 def test_a_missing_record_is_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(places, "DATA", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"throughput\.json"):
         throughput()
 
@@ -137,7 +205,7 @@ def test_c14_without_any_warning_fails():
         "collapses": planted("collapses", np.nan, False, 40),
         "works": planted("works", np.nan, True, 40),
     }
-    assert Ledger().claims["C14"].rule(best_practices.c14(runs)) == NOT_SUPPORTED
+    assert Ledger().claims["C14"].rule(best_practices.c14(runs)) == CONTRADICTED
 
 
 def test_a_blow_up_is_seen():

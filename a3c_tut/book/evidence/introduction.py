@@ -12,8 +12,8 @@ from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, interval, percentile_ratio
 from a3c_tut.book.evidence.records import throughput
-from a3c_tut.book.evidence.step_ranges import wider
-from a3c_tut.experiments import each_seed
+from a3c_tut.book.evidence.step_ranges import wider, working
+from a3c_tut.experiments import each_seed, final_return, run_seeds
 from a3c_tut.gen_a3c_figures import Walker, collect_rollout
 
 
@@ -153,12 +153,13 @@ def decorrelation(seeds: Sequence[int] = THIRTY_SEEDS) -> list[Decorrelation]:
     return each_seed(one, seeds)
 
 
-def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
+def c01(measured: Sequence[Decorrelation] | None = None) -> dict[str, Interval]:
     """Do parallel workers decorrelate experience? (Section 1).
 
     Parameters
     ----------
     measured : sequence of Decorrelation, one per seed
+        Default: `decorrelation()`.
 
     Examples
     --------
@@ -166,21 +167,51 @@ def c01(measured: Sequence[Decorrelation]) -> dict[str, Interval]:
     >>> {name: found.text(1) for name, found in c01([one, one]).items()}
     {'neighbours': '0.3', 'long run': '3.0'}
     """
+    measured = decorrelation() if measured is None else measured
     return {
         "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
         "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
     }
 
 
-def c02(works: Mapping[str, NDArray[np.bool_]], final: ArrayLike) -> dict[str, Interval]:
+def ranges() -> dict[str, NDArray[np.bool_]]:
+    """Return at which step sizes one worker works, three, and one with a buffer (Section 1).
+
+    Returns
+    -------
+    dict
+        `working` of "one worker", "three workers" and "one worker and a buffer".
+
+    Examples
+    --------
+    With a made-up answer in place of the runs:
+
+    >>> from unittest.mock import patch
+    >>> def made_up(config, remember=0):
+    ...     return config.num_workers, remember
+    >>> with patch(f"{__name__}.working", made_up):
+    ...     list(ranges().values())
+    [(1, 0), (3, 0), (1, 1000)]
+    """
+    alone = A3CConfig(num_workers=1)
+    return {
+        "one worker": working(alone),
+        "three workers": working(A3CConfig()),
+        "one worker and a buffer": working(alone, remember=1_000),
+    }
+
+
+def c02(
+    works: Mapping[str, NDArray[np.bool_]] | None = None, final: ArrayLike | None = None
+) -> dict[str, Interval]:
     """Is learning stable without a replay buffer? (Section 1).
 
     Parameters
     ----------
     works : mapping
-        `working` of "one worker", "three workers" and "one worker and a buffer".
+        Default: `ranges()`.
     final : (seeds,) floats
-        Final returns of the default configuration.
+        Final returns of the default configuration. Default: they are measured.
 
     Examples
     --------
@@ -190,6 +221,9 @@ def c02(works: Mapping[str, NDArray[np.bool_]], final: ArrayLike) -> dict[str, I
     >>> found["learns"].mean, found["over one worker"].mean, found["over a buffer"].mean
     (-17.0, 0.0, 0.5)
     """
+    works = ranges() if works is None else works
+    if final is None:
+        final = run_seeds(cliff_world(), seeds=THIRTY_SEEDS, measure=final_return)
     return {
         "learns": interval(final),
         "over one worker": wider(works["three workers"], works["one worker"]),

@@ -1,8 +1,8 @@
-"""What real processes did, on record in `book/data`: their schedule, and their speed (C03, C10).
+"""What real processes did, on record: their schedule, and their speed (C03, C10).
 
     python -m a3c_tut.book.evidence.records
 
-in the repository's root takes the record of the speed anew.
+takes the record of the speed anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.evidence.common import Floats
-from a3c_tut.book.places import in_book
+from a3c_tut.book.places import DATA, in_data
 
 
 def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0) -> None:
@@ -95,7 +95,7 @@ def process_schedule(name: str = "schedule_3_processes.npz") -> Recorded:
     Parameters
     ----------
     name : str
-        Of a file in `book/data`.
+        Of a file in `a3c_tut/book/data`.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def process_schedule(name: str = "schedule_3_processes.npz") -> Recorded:
     >>> len(np.unique(kept.schedule)) == kept.about["config"]["num_workers"]
     True
     """
-    with np.load(in_book(f"data/{name}")) as file:
+    with np.load(in_data(name)) as file:
         about = json.loads(bytes(file["about"]))
         return Recorded(file["schedule"].astype(np.int64), about, file["returns"])
 
@@ -230,9 +230,9 @@ def throughput() -> dict[str, Any]:
     >>> {n: sorted(rates) for n, rates in record["steps_per_second"].items()}
     {'5': ['1', '2'], '20': ['1', '2']}
     """
-    content: dict[str, Any] = json.loads(in_book("data/throughput.json").read_text("utf-8"))
+    content: dict[str, Any] = json.loads(in_data("throughput.json").read_text("utf-8"))
     return content
 
 
 if __name__ == "__main__":
-    print(json.dumps(record_throughput("book/data/throughput.json"), indent=1))
+    print(json.dumps(record_throughput(DATA / "throughput.json"), indent=1))

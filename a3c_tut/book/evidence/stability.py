@@ -15,6 +15,7 @@ from a3c_tut import A3CConfig, RandomSchedule, TableWorld, cliff_world, train
 from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, bca_ratio, interval
 from a3c_tut.book.evidence.controls import watch
+from a3c_tut.book.evidence.records import process_schedule
 from a3c_tut.book.evidence.step_ranges import STEP_RANGE, wider, working
 from a3c_tut.book.evidence.tuning import measured, steps_needed
 from a3c_tut.engine.buffers import COUNTERS
@@ -210,13 +211,15 @@ def late_pushes(schedule: NDArray[np.int64], count: int = 7) -> NDArray[np.int64
     return changes[np.linspace(0, len(changes) - 1, count).round().astype(int)]
 
 
-def c04(real: NDArray[np.int64], seeds: Sequence[int] = THIRTY_SEEDS) -> dict[str, Interval]:
+def c04(
+    real: NDArray[np.int64] | None = None, seeds: Sequence[int] = THIRTY_SEEDS
+) -> dict[str, Interval]:
     """Does asynchrony increase gradient noise? (Section 2.3).
 
     Parameters
     ----------
     real : (U,) ints
-        The recorded schedule of three processes.
+        The schedule of real processes. Default: the recorded one of three.
     seeds : sequence of int
 
     Examples
@@ -227,6 +230,8 @@ def c04(real: NDArray[np.int64], seeds: Sequence[int] = THIRTY_SEEDS) -> dict[st
     >>> list(found), found["learning"].low > 0.0
     (['learning', 'late', 'real processes'], True)
     """
+
+    real = process_schedule().schedule if real is None else real
 
     def added(moments: Sequence[int], schedule: NDArray[np.int64] | None = None) -> Interval:
         return interval(each_seed(lambda s: added_noise(drift(s, moments, schedule)), seeds))
@@ -252,13 +257,13 @@ EXPLORERS: dict[str, dict[str, Any]] = {
 }
 
 
-def c05(tried: Mapping[str, Floats]) -> dict[str, Interval]:
+def c05(tried: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
     """Does asynchrony improve exploration? (Section 2.3).
 
     Parameters
     ----------
     tried : mapping
-        `exploration` of the arms of `EXPLORERS`.
+        Default: `exploration` of the arms of `EXPLORERS`.
 
     Examples
     --------
@@ -268,6 +273,7 @@ def c05(tried: Mapping[str, Floats]) -> dict[str, Interval]:
     >>> {name: found.text(1) for name, found in c05(tried).items()}
     {'asynchronous': '1.1', 'several': '2.0'}
     """
+    tried = exploration(THIRTY_SEEDS, 3_000, **EXPLORERS) if tried is None else tried
     return {
         "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
         "several": interval(tried["three, synchronous"] / tried["one worker"]),
@@ -329,13 +335,13 @@ def stability(
     return found
 
 
-def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+def c06(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Interval]:
     """Do smaller rollouts maintain stability? (Section 2.3).
 
     Parameters
     ----------
     works : mapping
-        `stability` of "default", "n = 50", and both without clipping.
+        Default: `stability` of "default", "n = 50", and both without clipping.
 
     Examples
     --------
@@ -347,6 +353,8 @@ def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     >>> {name: found.mean for name, found in c06(works).items()}
     {'all steps': 0.5, 'large steps': 1.0, 'large steps unclipped': 0.0}
     """
+    if works is None:
+        works = stability(("default", "n = 50", "no clipping", "n = 50, no clipping"))
     large = {name: table[:, LARGE] for name, table in works.items()}
     return {
         "all steps": wider(works["default"], works["n = 50"]),
@@ -355,13 +363,13 @@ def c06(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     }
 
 
-def c07(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+def c07(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Interval]:
     """Does clipping maintain stability? (Section 2.3).
 
     Parameters
     ----------
     works : mapping
-        `stability` of "default", "SGD", and both without clipping.
+        Default: `stability` of "default", "SGD", and both without clipping.
 
     Examples
     --------
@@ -371,19 +379,22 @@ def c07(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     >>> {name: found.mean for name, found in c07(works).items()}
     {'with RMSprop': 0.0, 'with SGD': 0.25}
     """
+    if works is None:
+        works = stability(("default", "no clipping", "SGD", "SGD, no clipping"))
     return {
         "with RMSprop": wider(works["default"], works["no clipping"]),
         "with SGD": wider(works["SGD"], works["SGD, no clipping"]),
     }
 
 
-def c08(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+def c08(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Interval]:
     """Do synchronized learning rates maintain stability? (Section 2.3).
 
     Parameters
     ----------
     works : mapping
-        `stability` of "default", "rates apart", "shared annealing" and "own annealing".
+        Default: `stability` of "default", "rates apart", "shared annealing" and "own
+        annealing".
 
     Examples
     --------
@@ -393,6 +404,8 @@ def c08(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     >>> {name: found.mean for name, found in c08(works).items()}
     {'rates apart': 0.125, 'annealing apart': 0.0}
     """
+    if works is None:
+        works = stability(("default", "rates apart", "shared annealing", "own annealing"))
     return {
         "rates apart": wider(works["default"], works["rates apart"]),
         "annealing apart": wider(works["shared annealing"], works["own annealing"]),
@@ -446,15 +459,17 @@ def fastest(name: str) -> float:
     return float(min(STEP_RANGE, key=lambda size: steps_at(name, size, FASTEST_SEEDS).mean()))
 
 
-def c09(works: Mapping[str, NDArray[np.bool_]], steps: Mapping[str, Floats]) -> dict[str, Interval]:
+def c09(
+    works: Mapping[str, NDArray[np.bool_]] | None = None, steps: Mapping[str, Floats] | None = None
+) -> dict[str, Interval]:
     """Is RMSprop with shared statistics better than with own ones, or than SGD? (Section 2.3).
 
     Parameters
     ----------
     works : mapping
-        `stability` of "default", "own statistics" and "SGD".
+        Default: `stability` of "default", "own statistics" and "SGD".
     steps : mapping
-        `steps_at` of the same at their `FASTEST` step sizes.
+        Default: `steps_at` of the same at their `FASTEST` step sizes.
 
     Examples
     --------
@@ -465,6 +480,8 @@ def c09(works: Mapping[str, NDArray[np.bool_]], steps: Mapping[str, Floats]) -> 
     >>> found["over SGD"].mean, found["steps of own statistics"].mean, found["steps of SGD"].mean
     (0.0, 1.0, 2.0)
     """
+    works = stability(list(FASTEST)) if works is None else works
+    steps = {name: steps_at(name, FASTEST[name]) for name in FASTEST} if steps is None else steps
     return {
         "over own statistics": wider(works["default"], works["own statistics"]),
         "over SGD": wider(works["default"], works["SGD"]),
@@ -473,14 +490,14 @@ def c09(works: Mapping[str, NDArray[np.bool_]], steps: Mapping[str, Floats]) -> 
     }
 
 
-def c19(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
+def c19(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Interval]:
     """Do small n, clipping and one rate maintain stability together? (Section 2.3).
 
     Parameters
     ----------
     works : mapping
-        `stability` of "default", "none of the three", "small n alone", "clipping alone" and
-        "n = 50, no clipping".
+        Default: `stability` of "default", "none of the three", "small n alone",
+        "clipping alone" and "n = 50, no clipping".
 
     Examples
     --------
@@ -495,4 +512,5 @@ def c19(works: Mapping[str, NDArray[np.bool_]]) -> dict[str, Interval]:
     alone = {"over none": "none of the three", "over small n alone": "small n alone",
              "over clipping alone": "clipping alone",
              "over one rate alone": "n = 50, no clipping"}  # fmt: skip
+    works = stability(("default", *alone.values())) if works is None else works
     return {name: wider(works["default"], works[other]) for name, other in alone.items()}

@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike
 
 from a3c_tut import A3CConfig, TableWorld, cliff_world, train
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import SIXTY_SEEDS, Floats, interval, percentile_ratio
+from a3c_tut.book.evidence.common import (
+    SIXTY_SEEDS,
+    Floats,
+    interval,
+    percentile_ratio,
+    settling_seeds,
+)
 from a3c_tut.book.evidence.controls import train_synchronously
 from a3c_tut.book.evidence.records import throughput
 from a3c_tut.book.evidence.tuning import (
@@ -365,7 +371,11 @@ def gradient_noise(rollout_length: int, samples: int = 1_000, groups: int = 60) 
         critic_lr=0.0, max_grad_norm=None, entropy_coef=0.0,
     )  # fmt: skip
     sums = measured(
-        lambda run: run.theta / tiny, cliff_world(), config, range(20 * groups), samples
+        lambda run: run.theta / tiny,
+        cliff_world(),
+        config,
+        settling_seeds(20 * groups, first=0),
+        samples,
     )
     sums = sums.reshape(groups, 20, -1)
     signal = np.linalg.norm(sums.mean(axis=(0, 1)))

@@ -16,7 +16,6 @@ import numpy as np
 
 from a3c_tut import (
     A3CConfig,
-    DivergenceError,
     TableWorld,
     TrainingResult,
     corridor_world,
@@ -24,7 +23,7 @@ from a3c_tut import (
     train,
 )
 from a3c_tut.book.evidence.common import LEARNED, SIXTY_SEEDS, Floats
-from a3c_tut.engine.streams import Seed
+from a3c_tut.book.evidence.kept import one_run
 from a3c_tut.experiments import each_seed, steps_to_return
 
 Measure = TypeVar("Measure")
@@ -76,14 +75,8 @@ def each_run(
     Parameters
     ----------
     measure : function of a TrainingResult
-    world, config, total_steps : as in `train`
+    world, config, total_steps, equal_seeds, learn, **asked : as in `one_run`
     seeds : sequence of int
-    equal_seeds : bool
-        Whether all workers of a run see the same random numbers.
-    learn : function
-        `train`, or another that is asked in the same way.
-    **asked
-        Further arguments of that function.
 
     Examples
     --------
@@ -92,13 +85,7 @@ def each_run(
     [True]
     """
 
-    def one(seed: int) -> Measure:
-        given: Seed = (seed,) * config.num_workers if equal_seeds else seed
-        try:
-            return measure(learn(world, config, seed=given, total_steps=total_steps, **asked))
-        except DivergenceError as error:
-            return measure(error.result)
-
+    one = one_run(measure, world, config, total_steps, equal_seeds, learn, **asked)
     return each_seed(one, seeds)
 
 

@@ -12,71 +12,83 @@ from a3c_tut.book.exercises.exercise import Curves, Exercise, SilentBug, mistake
 
 
 class Verdict(Exercise):
-    """Settle a claim. It has K conditions, each measured with an interval: `intervals` is (K, 3),
-    with mean, lower and upper end. A condition holds if the whole interval reaches its threshold in
-    `at_least` (K,).
+    """Settle a claim. It says of K differences that they are positive and matter. `intervals`
+    (K, 3) holds them as measured, with mean, lower and upper end; `matters` (K,) the smallest that
+    matters. A difference holds if its whole interval reaches that, is contradicted if the whole
+    interval reaches it the other way round, is none that matters if the interval lies between the
+    two, and is open otherwise.
 
-    Return `"supported"` if all conditions hold, `"supported only when"` if some do, and
-    `"not supported"` if none does.
+    Return `"supported"` if all hold, `"supported only when"` if some do; if none does,
+    `"cannot be settled here"` if any is open, or else `"contradicted"` if any is contradicted, or
+    else `"no difference that matters"`.
     """
 
     page = "summary"
     title = "the verdict"
     begin = "Not yet: the data have not been looked at."
-    right = "Right: this is the rule that settled every claim of the book."
+    right = "Right: this is the rule that settled the claims of the book."
 
     @staticmethod
     def cases():
-        a, b, c = (2.0, 1.5, 2.5), (1.3, 1.1, 1.5), (0.9, 0.7, 1.05)
+        a, b, o = (2.0, 1.5, 2.5), (1.3, 1.1, 1.5), (-2.0, -2.6, -1.4)
+        none, little, wide = (0.1, -0.3, 0.5), (0.4, 0.2, 0.6), (1.1, -0.4, 2.6)
         return [
-            (np.array(intervals), np.array(at_least))
-            for intervals, at_least in (
-                ([a, b], [1.2, 1.1]), ([a, b], [1.2, 1.2]), ([b, c], [1.2, 1.0]),
-                ([c, c], [0.8, 1.0]), ([a, c], [1.0, 0.5]), ([c, a], [2.0, 2.0]),
+            (np.array(intervals), np.array(matters))
+            for intervals, matters in (
+                ([a, b], [1.2, 1.1]), ([a, b], [1.2, 1.2]), ([a, o], [1.0, 1.0]),
+                ([o, none], [1.0, 1.0]), ([none, none], [1.0, 1.0]), ([little, none], [1.0, 1.0]),
+                ([none, wide], [1.0, 1.0]), ([o, wide], [1.0, 1.0]), ([wide, wide], [1.0, 1.0]),
             )
         ]  # fmt: skip
 
     @staticmethod
-    def stub(intervals, at_least):
-        return "not supported"  # yours
+    def stub(intervals, matters):
+        return "not yet run"  # yours
 
     @staticmethod
-    def solution(intervals, at_least):
-        holds = intervals[:, 1] >= at_least
-        if holds.all():
-            return "supported"
-        return "supported only when" if holds.any() else "not supported"
+    def solution(intervals, matters):
+        low, high = intervals[:, 1], intervals[:, 2]
+        holds, opposite = low >= matters, high <= -matters
+        none = (low > -matters) & (high < matters)
+        if holds.any():
+            return "supported" if holds.all() else "supported only when"
+        if not (opposite | none).all():
+            return "cannot be settled here"
+        return "contradicted" if opposite.any() else "no difference that matters"
 
     @mistake("You look at the means: a mean above the threshold may have got there by chance.")
-    def by_the_mean(intervals, at_least):
-        holds = intervals[:, 0] >= at_least
-        if holds.all():
-            return "supported"
-        return "supported only when" if holds.any() else "not supported"
+    def by_the_mean(intervals, matters):
+        return Verdict.solution(intervals[:, [0, 0, 0]], matters)
 
     @mistake(
-        "You look at the upper ends: that asks whether a condition could hold, not whether it does."
+        "An interval that lies across a threshold does not say that there is no difference: too "
+        "few runs say nothing."
     )
-    def by_the_upper_end(intervals, at_least):
-        holds = intervals[:, 2] >= at_least
-        if holds.all():
-            return "supported"
-        return "supported only when" if holds.any() else "not supported"
+    def silence_is_no_difference(intervals, matters):
+        said = Verdict.solution(intervals, matters)
+        if said == "cannot be settled here":
+            opposite = (intervals[:, 2] <= -matters).any()
+            return "contradicted" if opposite else "no difference that matters"
+        return said
 
-    @mistake("You compare with 0: to be better is not enough, the threshold says by how much.")
-    def against_zero(intervals, at_least):
-        holds = intervals[:, 1] > 0
-        if holds.all():
-            return "supported"
-        return "supported only when" if holds.any() else "not supported"
+    @mistake("You compare with 0: the threshold says from where on a difference matters.")
+    def against_zero(intervals, matters):
+        return Verdict.solution(intervals, np.full(len(matters), 1e-9))
 
     @mistake("One condition that holds is not the whole claim.")
-    def any_will_do(intervals, at_least):
-        return "supported" if (intervals[:, 1] >= at_least).any() else "not supported"
+    def any_will_do(intervals, matters):
+        holds = (intervals[:, 1] >= matters).any()
+        return "supported" if holds else Verdict.solution(intervals, matters)
 
-    @mistake("You know only all or nothing: where some conditions hold, say so.")
-    def all_or_nothing(intervals, at_least):
-        return "supported" if (intervals[:, 1] >= at_least).all() else "not supported"
+    @mistake(
+        "One difference that holds is enough for 'only when': what is open beside it may stay so."
+    )
+    def open_first(intervals, matters):
+        low, high = intervals[:, 1], intervals[:, 2]
+        none = (low > -matters) & (high < matters)
+        if not ((low >= matters) | (high <= -matters) | none).all():
+            return "cannot be settled here"
+        return Verdict.solution(intervals, matters)
 
 
 class SpeedUp(Exercise):
