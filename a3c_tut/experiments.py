@@ -225,9 +225,9 @@ def outcome(result: TrainingResult, start: int | None = None) -> Outcome:
 
     Examples
     --------
-    >>> from a3c_tut import cliff_world, train
-    >>> outcome(train(cliff_world(), total_steps=60_000)).greedy
-    -17.0
+    >>> from a3c_tut import corridor_world, train
+    >>> outcome(train(corridor_world(6), total_steps=10_000)).greedy
+    1.0
     """
     path = greedy_path(result.world, result.policy, start=start)
     return Outcome(path.total_return if path.terminated else -np.inf, final_return(result))
@@ -293,9 +293,9 @@ def learning_curve(result: TrainingResult, at: ArrayLike, window: int = 50) -> N
 
     Examples
     --------
-    >>> from a3c_tut import cliff_world, train
-    >>> learning_curve(train(cliff_world(), total_steps=60_000), [0, 60_000]).round()
-    array([ nan, -17.])
+    >>> from a3c_tut import corridor_world, train
+    >>> learning_curve(train(corridor_world(6), total_steps=10_000), [0, 10_000])
+    array([nan,  1.])
     """
     means = moving_average(result.episodes["total_return"], window)
     ended = np.searchsorted(result.episodes["step"], np.asarray(at), side="right")

@@ -46,7 +46,7 @@ class Walker:
     --------
     After a rollout it stands where that one ended, and goes on from there:
 
-    >>> walker = Walker(cliff_world(), A3CConfig(), worker=0, seed=0)
+    >>> walker = Walker(cliff_world(), A3CConfig(rollout_length=5), worker=0, seed=0)
     >>> states, *_ = collect_rollout(np.zeros((48, 4)), walker)
     >>> int(walker.state) == int(states[-1]), walker.episode_steps
     (True, 5)
@@ -78,7 +78,7 @@ def collect_rollout(theta_local: Floats, walker: Walker) -> tuple[Ints, Ints, Fl
 
     Examples
     --------
-    >>> walker = Walker(cliff_world(), A3CConfig(), worker=0, seed=0)
+    >>> walker = Walker(cliff_world(), A3CConfig(rollout_length=5), worker=0, seed=0)
     >>> states, actions, rewards = collect_rollout(np.zeros((48, 4)), walker)
     >>> len(states), len(actions), len(rewards), int(states[0])
     (6, 5, 5, 36)

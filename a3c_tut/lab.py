@@ -221,6 +221,12 @@ _SCHEDULES = {
 }
 
 
+def _norms(default: A3CConfig) -> list[Any]:
+    """Return what the gradient can be clipped at, the default among it."""
+    norms = {0.2, 0.5, 1.0, 2.0, 5.0, 40.0, default.max_grad_norm} - {None}
+    return [("no clipping", None), *sorted(norms)]  # type: ignore[type-var]
+
+
 class Lab:
     """Figures 1 and 2 with the knobs of a run: moving one trains and draws again at once.
 
@@ -288,16 +294,17 @@ class Lab:
         return {
             "world": choice("world", list(LAB_WORLDS), "cliff-world"),
             "num_workers": slider("workers", default.num_workers, 1, 16),
-            "rollout_length": slider("rollout length n", 5, 1, 50),
+            "rollout_length": slider("rollout length n", default.longest_rollout, 1, 50),
             "gamma": w.FloatSlider(default.gamma, min=0.8, max=1.0, step=0.01,
                                    description="discount γ", **style),
-            "entropy_coef": w.FloatSlider(0.01, min=0.0, max=0.5, step=0.01,
-                                          description="entropy β", **style),
+            "entropy_coef": w.FloatSlider(default.per_worker("entropy_coef")[0], min=0.0, max=0.5,
+                                          step=0.01, description="entropy β", **style),
             "actor_lr": log_slider("actor step size", default.per_worker("actor_lr")[0], -3, 1),
             "critic_lr": log_slider("critic step size", default.per_worker("critic_lr")[0], -3, 1),
             "optimizer": choice("optimizer", ("rmsprop", "sgd"), default.optimizer),
-            "max_grad_norm": choice("clip at", (("no clipping", None), 0.5, 1.0, 5.0, 40.0), 5.0),
-            "lr_anneal": choice("annealing", (("none", None), "global", "per_worker"), None),
+            "max_grad_norm": choice("clip at", _norms(default), default.max_grad_norm),
+            "lr_anneal": choice("annealing", (("none", None), "global", "per_worker"),
+                                default.lr_anneal),
             "schedule": choice("schedule", list(_SCHEDULES), "round robin"),
             "seed": slider("seed", 0, 0, 99),
         }  # fmt: skip

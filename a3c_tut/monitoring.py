@@ -128,7 +128,8 @@ def norm_warnings(
     Examples
     --------
     >>> from a3c_tut import cliff_world, train
-    >>> norm_warnings(train(cliff_world(), total_steps=5_000), high=200.0)
+    >>> calm = train(cliff_world(), total_steps=5_000)
+    >>> norm_warnings(calm, high=calibrated_high([calm]))
     []
     """
     monitor = GradientNormMonitor(high, low, window)

@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from statistics import median
 from typing import Any, NamedTuple
@@ -42,7 +43,10 @@ from a3c_tut.files import print_what_can_be  # noqa: E402
 FORK: Any = multiprocessing.get_context("fork")
 
 TARGET, EPISODES = -20.0, 50  # the mean return over so many episodes
-WORKERS, ROLLOUT, GAMMA, ENTROPY, SCALE = 3, 5, 0.99, 0.01, 0.1
+OURS = A3CConfig()
+#: The same for all libraries: what our default is.
+WORKERS, GAMMA, SCALE = OURS.num_workers, OURS.gamma, OURS.reward_scale
+ROLLOUT, ENTROPY = (OURS.per_worker(name)[0] for name in ("rollout_length", "entropy_coef"))
 TUNING_SEEDS, SEEDS = (1000, 1001), (0, 1, 2, 3, 4, 5, 6)
 TUNING_STEPS, MOST_STEPS = 20_000, 120_000
 
@@ -288,14 +292,12 @@ def run_ours(config: A3CConfig, seed: int) -> Run:
 
 
 def our_config(setting: Setting | None = None) -> A3CConfig:
-    """Return the default configuration, with what is the same for all written out, or tuned."""
-    same: Any = {"num_workers": WORKERS, "rollout_length": ROLLOUT, "gamma": GAMMA,
-                 "entropy_coef": ENTROPY, "reward_scale": SCALE}  # fmt: skip
-    if setting is not None:
-        same |= {"actor_lr": setting.rate, "critic_lr": setting.rate,
-                 "max_grad_norm": setting.max_grad_norm,
-                 "rmsprop_epsilon": setting.epsilon}  # fmt: skip
-    return A3CConfig(**same)
+    """Return the default configuration, as it is or tuned."""
+    if setting is None:
+        return OURS
+    return replace(OURS, actor_lr=setting.rate, critic_lr=setting.rate,
+                   max_grad_norm=setting.max_grad_norm,
+                   rmsprop_epsilon=setting.epsilon)  # fmt: skip
 
 
 def our_runs(asked: list[tuple[Setting, int, int, bool]], at_once: int, what: str) -> list[Run]:

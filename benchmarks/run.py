@@ -96,6 +96,17 @@ def streams(seed: int, num_workers: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def yardstick_settings(config: A3CConfig) -> list[str]:
+    """Return a configuration as the compiler's arguments."""
+    constants = {
+        "N": config.num_workers, "T_MAX": config.rollout_length, "GAMMA": config.gamma,
+        "BETA": config.entropy_coef, "ACTOR_LR": config.actor_lr, "CRITIC_LR": config.critic_lr,
+        "MAX_NORM": config.max_grad_norm, "DECAY": config.rmsprop_decay,
+        "EPSILON": config.rmsprop_epsilon, "SCALE": config.reward_scale,
+    }  # fmt: skip
+    return [f"-D{name}={value!r}" for name, value in constants.items()]
+
+
 def compiled_yardstick(folder: str) -> tuple[str, str] | None:
     """Compile the C yardstick; return its path and the compiler's version, or None without one."""
     wanted = os.environ.get("CC", "")
@@ -104,7 +115,8 @@ def compiled_yardstick(folder: str) -> tuple[str, str] | None:
         return None
     program = os.path.join(folder, "yardstick")
     source = str(FOLDER / "yardstick.c")
-    command = [compiler, "-O3", "-march=native", "-o", program, source, "-lm"]
+    settings = yardstick_settings(A3CConfig())
+    command = [compiler, "-O3", "-march=native", *settings, "-o", program, source, "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"the C yardstick does not compile:\n{done.stderr}", file=sys.stderr)
@@ -115,11 +127,11 @@ def compiled_yardstick(folder: str) -> tuple[str, str] | None:
 
 def kernels() -> list[Line]:
     """Compare the emulated runner with the same algorithm in C."""
-    part, steps = "kernels", 600_000
+    part, steps, config = "kernels", 600_000, A3CConfig()
     with tempfile.TemporaryDirectory() as folder:
         made = compiled_yardstick(folder)
         if made is None:
-            rates = interleaved(part, 7, {"emulated": lambda: train_rate(A3CConfig(), steps)})
+            rates = interleaved(part, 7, {"emulated": lambda: train_rate(config, steps)})
             return [
                 Line(part, "emulated runner / C", None, bar=0.5, note="SKIPPED: no C compiler"),
                 Line(part, "emulated runner", median(rates["emulated"]), "M steps/s", raw=rates),
@@ -131,17 +143,19 @@ def kernels() -> list[Line]:
             # A process each time: like `train`, it then writes its logs into memory that is new.
             seconds = []
             for _ in range(3):
-                done = subprocess.run([program, str(steps), "1"], input=streams(0, 3), text=True,
-                                      capture_output=True, check=True)  # fmt: skip
+                done = subprocess.run(
+                    [program, str(steps), "1"], input=streams(0, config.num_workers), text=True,
+                    capture_output=True, check=True,
+                )  # fmt: skip
                 learned[:] = done.stdout.splitlines()
                 seconds.append(float(learned[0].split()[2]))
             return steps / min(seconds) / MILLION
 
         rates = interleaved(
-            part, 7, {"C": in_c, "emulated": lambda: train_rate(A3CConfig(), steps)}
+            part, 7, {"C": in_c, "emulated": lambda: train_rate(config, steps)}
         )
     # The comparison means nothing unless both did the same work.
-    result = train(CLIFF, total_steps=steps)
+    result = train(CLIFF, config, total_steps=steps)
     counted = [int(number) for number in learned[0].split()[:2]]
     theta = np.array([[float(number) for number in line.split()] for line in learned[1:]])
     difference = float(np.abs(theta - result.theta).max())
@@ -152,7 +166,7 @@ def kernels() -> list[Line]:
         )
     return [
         Line(part, "emulated runner / C", ratio(rates, "emulated", "C"), bar=0.5,
-             note="3 workers, n = 5", raw=rates),
+             note=f"{config.num_workers} workers, n = {config.rollout_length}", raw=rates),
         Line(part, "emulated runner", median(rates["emulated"]), "M steps/s"),
         Line(part, "C yardstick", median(rates["C"]), "M steps/s", note=f"-O3, {version}"),
         Line(part, "largest difference of the logits after 600,000 steps", difference, ""),
@@ -230,7 +244,7 @@ def workers() -> list[Line]:
 def sharing() -> list[Line]:
     """Look for what keeps two workers from being twice one: cores, lock, or the same few rows."""
     part, steps, apart = "sharing", 2_000_000, scattered(cliff_world(60, 60))
-    one, two = A3CConfig(num_workers=1), A3CConfig(num_workers=2)
+    one, two = (A3CConfig(num_workers=w, rollout_length=5) for w in (1, 2))
     rates = interleaved(part, 7, {
         "one": lambda: process_run(CLIFF, one, steps)[0],
         "side by side": lambda: side_by_side(one, steps),

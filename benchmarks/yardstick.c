@@ -3,8 +3,10 @@
  * The same algorithm with the same numbers: N workers in turn, rollouts of at most n steps, local
  * copies refreshed from a ring of touched rows, advantages, summed gradients, one clipping norm,
  * RMSprop with shared statistics and lazy decay, a row logged per update and per episode. Sizes are
- * constants where a C programmer would make them constants. The random numbers are NumPy's own
- * (PCG64), so that what it learns can be compared with what Python learns.
+ * constants where a C programmer would make them constants. The settings are constants as well, and
+ * come from the compiler's command line (-DN=3 ...), so that the defaults stand in one place, the
+ * package. The random numbers are NumPy's own (PCG64), so that what it learns can be compared with
+ * what Python learns.
  *
  * usage: yardstick TOTAL_STEPS REPEATS < streams   (a line per worker: state_hi state_lo inc_hi inc_lo)
  * prints: updates episodes seconds, then the logits, a state per line.
@@ -16,10 +18,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROWS = 4, COLUMNS = 12, S = ROWS * COLUMNS, A = 4, N = 3, T_MAX = 5, LIMIT = 200 };
+enum { ROWS = 4, COLUMNS = 12, S = ROWS * COLUMNS, A = 4, LIMIT = 200 };
 enum { RING = 64, START = S - COLUMNS, GOAL = S - 1 };
-static const double GAMMA = 0.99, BETA = 0.01, ACTOR_LR = 0.1, CRITIC_LR = 0.1, MAX_NORM = 5.0;
-static const double DECAY = 0.99, EPSILON = 0.1, SCALE = 0.1;
 
 typedef unsigned __int128 u128;
 typedef struct { u128 state, inc; } Stream;

@@ -29,10 +29,14 @@ WORLDS = {
 #: World, schedule and settings of each run; the seed is 5.
 CASES = {
     "defaults": ("cliff", None, {}),
-    "sgd": ("cliff", None, {"optimizer": "sgd", "actor_lr": 0.05}),
+    "sgd": ("cliff", None, {"optimizer": "sgd", "actor_lr": 0.02, "critic_lr": 0.05}),
     "own statistics": ("cliff", "random", {"shared_statistics": False}),
     "annealing": ("cliff", "random", {"lr_anneal": "global"}),
-    "own annealing": ("cliff", "random", {"lr_anneal": "per_worker", "optimizer": "sgd"}),
+    "own annealing": (
+        "cliff",
+        "random",
+        {"lr_anneal": "per_worker", "optimizer": "sgd", "max_grad_norm": 5.0},
+    ),
     "tight clipping": ("cliff", None, {"max_grad_norm": 0.3}),
     "no clipping": ("cliff", None, {"max_grad_norm": None, "reward_scale": 0.05}),
     "fixed window": ("cliff", "random", {"window": 2, "rollout_length": 7}),
@@ -43,7 +47,7 @@ CASES = {
         "random",
         {"rollout_length": (1, 5, 9), "entropy_coef": (0.0, 0.01, 0.5)},
     ),
-    "slippery lake": ("lake", "random", {"reward_scale": 1.0, "gamma": 0.97}),
+    "slippery lake": ("lake", "random", {"reward_scale": 3.0, "gamma": 0.97}),
     "large world": ("large", "random", {"num_workers": 8, "rollout_length": 20}),
 }
 

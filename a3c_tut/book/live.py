@@ -436,7 +436,7 @@ def main() -> None:
     With a short emulated run in place of ten real ones:
 
     >>> from unittest.mock import patch
-    >>> result = train(cliff_world(), total_steps=600)
+    >>> result = train(cliff_world(), A3CConfig(rollout_length=5), total_steps=600)
     >>> command = patch("sys.argv", ["live", "run.json"])
     >>> with command, patch(f"{__name__}.record", return_value=result) as recorded:
     ...     main()

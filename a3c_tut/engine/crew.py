@@ -120,7 +120,7 @@ class TableCrew:
     Examples
     --------
     >>> from a3c_tut import cliff_world
-    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
+    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig(rollout_length=5)))
     >>> diverged, episodes, updates = crew.take_turns(np.array([0, 2, 0]), stop_at=100)
     >>> updates["worker"].tolist(), updates["staleness"].tolist()
     ([0, 2, 0], [0, 1, 1])

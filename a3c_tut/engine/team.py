@@ -40,7 +40,7 @@ class TableTeam:
     A worker for once in the parent's own process, and without a lock:
 
     >>> from a3c_tut import A3CConfig, cliff_world
-    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> config = A3CConfig(num_workers=1, rollout_length=5, update_mode="hogwild")
     >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> worker = team.seat.worker(0, None)
     >>> team.go()

@@ -37,7 +37,7 @@ class Walk(NamedTuple):
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> walk, formed = prepare(make_run(cliff_world(), A3CConfig()), 0)
+    >>> walk, formed = prepare(make_run(cliff_world(), A3CConfig(rollout_length=5)), 0)
     >>> walk.length, walk.terminated, walk.total_reward
     (5, False, -104.0)
     """
@@ -57,7 +57,7 @@ class Formed(NamedTuple):
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> walk, formed = prepare(make_run(cliff_world(), A3CConfig()), 0)
+    >>> walk, formed = prepare(make_run(cliff_world(), A3CConfig(rollout_length=5)), 0)
     >>> formed.num_rows, round(formed.mean_entropy, 4)
     (2, 1.3863)
     """
@@ -179,7 +179,8 @@ def compute_gradient(run, index, length, terminated, V):  # type: ignore[no-unty
 
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig(critic="global", gamma=1.0, reward_scale=1.0))
+    >>> config = A3CConfig(critic="global", gamma=1.0, reward_scale=1.0, rollout_length=5)
+    >>> run = make_run(cliff_world(), config)
     >>> walk, formed = prepare(run, 0)
     >>> formed = compute_gradient(run, 0, walk.length, walk.terminated, run.shared.V)
     >>> run.scratch.rollout.advantages.tolist()
@@ -221,7 +222,7 @@ def prepare(run, index):  # type: ignore[no-untyped-def]
 
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig())
+    >>> run = make_run(cliff_world(), A3CConfig(rollout_length=5))
     >>> walk, formed = prepare(run, 1)
     >>> len(run.scratch.rollout.states), int(run.scratch.rollout.states[0])
     (6, 36)
@@ -300,7 +301,7 @@ def push(run, index, walk, formed):  # type: ignore[no-untyped-def]
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig())
+    >>> run = make_run(cliff_world(), A3CConfig(rollout_length=5))
     >>> walk, formed = prepare(run, 0)
     >>> bool(push(run, 0, walk, formed)), run.shared.counters[[STEPS, UPDATES]].tolist()
     (True, [5, 1])
@@ -463,7 +464,7 @@ def finish_turn(run, index, walk):  # type: ignore[no-untyped-def]
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig())
+    >>> run = make_run(cliff_world(), A3CConfig(rollout_length=5))
     >>> walk, formed = prepare(run, 0)
     >>> finite = push(run, 0, walk, formed)
     >>> finish_turn(run, 0, walk)
@@ -534,7 +535,7 @@ def between(run, index, walk, formed, turn, extra):  # type: ignore[no-untyped-d
     --------
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig(critic="global"))
+    >>> run = make_run(cliff_world(), A3CConfig(critic="global", rollout_length=5))
     >>> walk, formed = prepare(run, 0)
     >>> formed.num_rows, between(run, 0, walk, formed, 0, ()).num_rows
     (0, 2)
@@ -590,7 +591,7 @@ def take_turns(run, schedule, first, stop_at, extra):  # type: ignore[no-untyped
 
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> run = make_run(cliff_world(), A3CConfig())
+    >>> run = make_run(cliff_world(), A3CConfig(rollout_length=5))
     >>> entry, why = take_turns(run, np.array([0, 1, 2, 0, 1]), 0, 15, ())
     >>> entry, why == FINISHED
     (3, True)

@@ -127,7 +127,7 @@ def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-unt
 
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import make_run
-    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> config = A3CConfig(num_workers=1, rollout_length=5, update_mode="hogwild")
     >>> run = make_run(cliff_world(), config)
     >>> block = SharedBlock(block_layout(cliff_world(), config))
     >>> neighbours = neighbours_in(block)
@@ -237,7 +237,7 @@ class TableWorker:
 
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.team import TableTeam
-    >>> config = A3CConfig(num_workers=2, update_mode="hogwild")
+    >>> config = A3CConfig(num_workers=2, rollout_length=5, update_mode="hogwild")
     >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> worker = team.seat.worker(1, None)
     >>> worker.advance(3) == protocol.DONE, worker.signal(protocol.STOP), team.steps

@@ -23,7 +23,7 @@ class Crew(Protocol):
     >>> import numpy as np
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import Job, TableCrew
-    >>> crew: Crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
+    >>> crew: Crew = TableCrew(Job.fresh(cliff_world(), A3CConfig(rollout_length=5)))
     >>> diverged, episodes, updates = crew.take_turns(np.array([0, 1]), stop_at=100)
     >>> diverged, crew.steps, crew.num_updates
     (False, 10, 2)
@@ -68,7 +68,7 @@ def run(
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import Job, TableCrew
     >>> from a3c_tut.schedules import RoundRobin
-    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig()))
+    >>> crew = TableCrew(Job.fresh(cliff_world(), A3CConfig(rollout_length=5)))
     >>> diverged, episodes, updates = run(crew, RoundRobin(3), 23, on_progress=print)
     25
     >>> updates[0]["worker"].tolist()

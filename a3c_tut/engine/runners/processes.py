@@ -252,7 +252,8 @@ def run(
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import Job
     >>> from a3c_tut.engine.team import TableTeam
-    >>> team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=1)), stop_at=100)
+    >>> config = A3CConfig(num_workers=1, rollout_length=5)
+    >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> ended = run(team, start_method="spawn", on_worker_failure="raise", failures=[],
     ...             on_progress=lambda steps: None)
     >>> ended.diverged, sorted(ended.states), team.steps
@@ -432,7 +433,7 @@ def work(seat: Any, worker: int, lock: Any, pipe: Any) -> None:
     >>> from a3c_tut import A3CConfig, cliff_world
     >>> from a3c_tut.engine.crew import Job
     >>> from a3c_tut.engine.team import TableTeam
-    >>> config = A3CConfig(num_workers=1, update_mode="hogwild")
+    >>> config = A3CConfig(num_workers=1, rollout_length=5, update_mode="hogwild")
     >>> team = TableTeam(Job.fresh(cliff_world(), config), stop_at=100)
     >>> team.go()
     >>> ours, theirs = multiprocessing.Pipe()

@@ -84,7 +84,9 @@
       return { row, input, get, set: (v) => (input.value = last = v) };
     }
     const values = [...spec.values];
-    if (!values.includes(value)) values.splice(values.findLastIndex((v) => v < value) + 1, 0, value);
+    // A default between two of the values finds its place; `null`, which is "off", is no number.
+    if (!values.includes(value))
+      values.splice(values.findLastIndex((v) => v !== null && v < value) + 1, 0, value);
     const format = spec.format ?? String;
     const input = h("input", { id, type: "range", min: 0, max: values.length - 1, step: 1 });
     // The slider itself says its value; the output is for the eyes.

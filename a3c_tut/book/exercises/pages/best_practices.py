@@ -68,7 +68,7 @@ class AfterTheHorizon(SilentBug):
     @classmethod
     def symptom(cls):
         horizon, at = 6_000, np.arange(1_000, 12_001, 1_000)
-        config = A3CConfig(reward_scale=1.0)
+        config = A3CConfig()
 
         def returns(rate):
             parts = plain.Parts(learning_rate=lambda full, steps, _: rate(full, steps, horizon))

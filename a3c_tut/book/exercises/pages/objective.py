@@ -217,9 +217,8 @@ class RolloutReturns(SilentBug):
     right = "Right: nothing follows a terminal state, but the step that led there is paid."
     found_in = "NVlabs/GA3C#31: the reward of an episode's last step never reaches the learner"
     caption = (
-        "What the fault does to learning: a corridor of six cells that pays 1 at its end, with "
-        "rewards as they are (`reward_scale=1`) and otherwise the default settings, ten seeds; "
-        "mean return of the last 50 episodes, with 95 % intervals."
+        "What the fault does to learning: a corridor of six cells that pays 1 at its end, the "
+        "default settings, ten seeds; mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
         "Return against steps. The right program climbs to 1 within 1,500 steps; the faulty one "
@@ -277,7 +276,7 @@ class RolloutReturns(SilentBug):
             def keep(reward, terminated):
                 return float(rollout_returns(np.array([reward]), 0.0, terminated, 1.0)[0])
 
-            parts, config = plain.Parts(keep=keep), A3CConfig(reward_scale=1.0)
+            parts, config = plain.Parts(keep=keep), A3CConfig()
             return plain.returns_at(at, corridor_world(6), config, parts, seeds=10)
 
         at = np.linspace(300, 3_000, 10)

@@ -198,7 +198,7 @@ class WhatFollows(SilentBug):
 
     @classmethod
     def symptom(cls):
-        world, config = _endless_corridor(time_limit=10), A3CConfig(reward_scale=1.0, gamma=0.9)
+        world, config = _endless_corridor(time_limit=10), A3CConfig(rollout_length=5, gamma=0.9)
         at = np.arange(300, 8_101, 300)
 
         def values(bootstrap):

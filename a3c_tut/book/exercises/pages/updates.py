@@ -216,8 +216,8 @@ class PolicyLoss(SilentBug):
     found_in = "tensorflow/models#5058: the loss had the entropy with the wrong sign"
     caption = (
         "What the fault does to learning: a corridor with two exits, three steps to the one that "
-        "pays 0.4 and nine to the one that pays 1; β = 0.1, `reward_scale=1` and otherwise the "
-        "default settings, ten seeds; mean return of the last 50 episodes, with 95 % intervals."
+        "pays 0.4 and nine to the one that pays 1; β = 0.1 and otherwise the default settings, ten "
+        "seeds; mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
         "Return against steps. Both begin near 0.4; the right program climbs to 0.95, the faulty "
@@ -263,7 +263,7 @@ class PolicyLoss(SilentBug):
     @classmethod
     def symptom(cls):
         world = _two_exits(3, 0.4, 9, 1.0)
-        config = A3CConfig(entropy_coef=0.1, reward_scale=1.0)
+        config = A3CConfig(entropy_coef=0.1)
         at = np.linspace(500, 5_000, 10)
 
         def returns(policy_loss):
