@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 PYTEST := $(PY) -m pytest
 NOTEBOOKS = $(wildcard book/*.ipynb)
 export PYTHONUTF8 := 1
+# With A3C_OTHER_ARITHMETIC=1 notebooks are computed as on another processor.
+ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
@@ -69,7 +71,7 @@ test-browser: $(READY) ## the JavaScript twin and the live elements, in a browse
 
 test-notebooks: $(READY) ## the notebooks: every stored output still comes out (nbval, strict; pictures too)
 	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }
-	$(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
+	$(ARITHMETIC) $(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg tests/test_notebooks.py $(NOTEBOOKS)
 
 test-site: book ## the built book, in a browser

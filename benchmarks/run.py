@@ -151,9 +151,7 @@ def kernels() -> list[Line]:
                 seconds.append(float(learned[0].split()[2]))
             return steps / min(seconds) / MILLION
 
-        rates = interleaved(
-            part, 7, {"C": in_c, "emulated": lambda: train_rate(config, steps)}
-        )
+        rates = interleaved(part, 7, {"C": in_c, "emulated": lambda: train_rate(config, steps)})
     # The comparison means nothing unless both did the same work.
     result = train(CLIFF, config, total_steps=steps)
     counted = [int(number) for number in learned[0].split()[:2]]

@@ -122,7 +122,7 @@ if numba is not None and not numba.config.DISABLE_JIT:
     from numba.core.caching import FunctionCache
     from numba.extending import intrinsic
 
-    class _Cache(FunctionCache):  # type: ignore[misc]
+    class _Cache(FunctionCache):
         """Numba's cache on disk; where it cannot be used, what it was for is compiled all the same.
 
         A disk may be full, a file damaged, a folder not be ours.
@@ -140,7 +140,7 @@ if numba is not None and not numba.config.DISABLE_JIT:
             except OSError as error:
                 _not_kept(error)
 
-    class _Patience(event.Listener):  # type: ignore[misc]
+    class _Patience(event.Listener):
         """Says what takes the time when the first compilation takes longer than a second."""
 
         def __init__(self) -> None:

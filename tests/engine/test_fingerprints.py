@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import fingerprints
+import other_arithmetic
 import pytest
 from fingerprints import CASES, STEPS, WORLDS, differences, fingerprint, taken
 from twin import RUN
@@ -14,15 +15,6 @@ from a3c_tut import A3CConfig
 from a3c_tut.book import live
 
 SCRIPT = Path(fingerprints.__file__)
-
-#: A processor without FMA and AVX, as far as this one can be told to be.
-OTHER_ARITHMETIC = {
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4",
-    "NUMBA_CPU_NAME": "x86-64",
-    "NUMBA_CPU_FEATURES": "",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V3",
-    "OPENBLAS_CORETYPE": "NEHALEM",
-}
 
 
 def elsewhere(environment):
@@ -49,7 +41,7 @@ def test_interpreted():
 @pytest.mark.slow
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the variables are those of x86-64")
 def test_under_another_arithmetic(tmp_path):
-    assert elsewhere({**OTHER_ARITHMETIC, "NUMBA_CACHE_DIR": str(tmp_path)}) == SAME
+    assert elsewhere({**other_arithmetic.VARIABLES, "NUMBA_CACHE_DIR": str(tmp_path)}) == SAME
 
 
 @pytest.mark.browser
