@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ from a3c_tut.results import WORLD_ARRAYS, TrainingResult
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
 from a3c_tut.worlds import TableWorld
 
+Look = Callable[[TrainingResult], object]
+
 _NEVER = 2**62  # steps that no run reaches, with room for one more push
 
 
@@ -44,6 +46,8 @@ def train(
     stop_after: int | None = None,
     resume_from: TrainingResult | str | os.PathLike[str] | None = None,
     progress: bool = False,
+    callback: Callable[[TrainingResult], object] | None = None,
+    callback_every: int = 10_000,
     start_method: Literal["spawn", "forkserver", "fork"] = "spawn",
     on_worker_failure: Literal["raise", "continue"] = "raise",
     checkpoint_path: str | os.PathLike[str] | None = None,
@@ -75,8 +79,13 @@ def train(
         seed and total_steps have to be the same.
     progress : bool
         Show a progress bar.
+    callback : function of the result so far, optional
+        Called about every `callback_every` environment steps, while every worker stands after a
+        whole push. If it returns something true, the run ends there; it replays like any other.
+    callback_every : int from 1
     start_method : "spawn", "forkserver" or "fork"
-        How worker processes are made. "spawn" works everywhere, notebooks included.
+        How worker processes are made. "spawn" works everywhere, notebooks included; in a script the
+        call then belongs under `if __name__ == "__main__":`, because workers import the script.
     on_worker_failure : "raise" or "continue"
         When a worker process raises or dies: stop with a `WorkerError`, or let the others finish;
         the result's `failures` then says so. A push that its worker died in is undone.
@@ -104,8 +113,22 @@ def train(
     >>> again = train(cliff_world(), total_steps=2_000, seed=1)
     >>> bool((result.theta == again.theta).all())
     True
+
+    Stop as soon as the last 50 episodes return −20 on average:
+
+    >>> def good_enough(so_far):
+    ...     return so_far.episodes["total_return"][-50:].mean() >= -20
+    >>> train(cliff_world(), callback=good_enough, callback_every=1_000).steps < 60_000
+    True
+
+    In processes, in a file of its own::
+
+        if __name__ == "__main__":
+            result = train(cliff_world(), runner="processes")
+            assert replay(result) == result
     """
     config = _checked(world, config, total_steps, seed, stop_after)
+    whole("callback_every", callback_every, 1, most=_NEVER)
     _check_processes(
         config, runner, schedule, start_method, on_worker_failure, checkpoint_path, checkpoint_every
     )
@@ -144,10 +167,11 @@ def train(
         _bar(progress, min(stop_at, total_steps), 0 if start is None else start.steps) as bar,
     ):
         if turns is not None:
-            return run.emulated(turns, bar)
-        return run.in_processes(
-            start_method, on_worker_failure, bar, checkpoint_path, checkpoint_every
-        )
+            return run.emulated(turns, bar, callback, callback_every)
+        looks = [] if callback is None else [(callback_every, callback)]
+        if checkpoint_path is not None and checkpoint_every is not None:
+            looks.append((checkpoint_every, lambda so_far: so_far.save(checkpoint_path)))
+        return run.in_processes(start_method, on_worker_failure, bar, looks)
 
 
 class _Run:
@@ -165,19 +189,32 @@ class _Run:
         self._job, self._runner = job, runner
         self._order, self._stop_at, self._initial, self._start = order, stop_at, initial, start
 
-    def emulated(self, order: Schedule, on_progress: Any) -> TrainingResult:
+    def emulated(
+        self, order: Schedule, on_progress: Any, callback: Look | None, callback_every: int
+    ) -> TrainingResult:
         """Run in this process."""
         crew = TableCrew(self._job)
-        diverged, episodes, updates = emulated.run(crew, order, self._stop_at, on_progress)
-        return self._result(episodes, updates, crew.state(), diverged)
+        episodes: list[NDArray[Any]] = []
+        updates: list[NDArray[Any]] = []
+        while True:
+            before = crew.steps
+            until = self._stop_at if callback is None else before + callback_every
+            diverged, new_episodes, new_updates = emulated.run(
+                crew, order, min(until, self._stop_at), on_progress
+            )
+            episodes += new_episodes
+            updates += new_updates
+            result = self._result(episodes, updates, crew.state(), diverged)
+            used_up = crew.steps < min(until, self._stop_at)  # the schedule, that is
+            if crew.steps >= self._stop_at or used_up or (callback and callback(result)):
+                return result
 
     def in_processes(
         self,
         start_method: str,
         on_worker_failure: str,
         on_progress: Any,
-        checkpoint_path: str | os.PathLike[str] | None,
-        checkpoint_every: int | None,
+        looks: Sequence[tuple[int, Look]],
     ) -> TrainingResult:
         """Run in worker processes."""
         num_workers = self._job.config.num_workers
@@ -193,11 +230,9 @@ class _Run:
                 own |= self._recomputed(set(range(num_workers)) - set(own), updates)
             return self._result([episodes], [updates], team.state(own), diverged, failures)
 
-        checkpoints = None
-        if checkpoint_path is not None and checkpoint_every is not None:
-            checkpoints = processes.Checkpoints(
-                checkpoint_every, lambda states: result_now(states, False).save(checkpoint_path)
-            )
+        def pause(every: int, look: Look) -> processes.Pause:
+            return processes.Pause(every, lambda states: look(result_now(states, False)))
+
         try:
             outcome = processes.run(
                 team,
@@ -205,7 +240,7 @@ class _Run:
                 on_worker_failure=on_worker_failure,
                 on_progress=on_progress,
                 failures=failures,
-                checkpoints=checkpoints,
+                pauses=[pause(*each) for each in looks],
             )
             return result_now(outcome.states, outcome.diverged)
         finally:

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -126,25 +126,26 @@ class Outcome:
 
 
 @dataclass
-class Checkpoints:
+class Pause:
     """When to stand still on the way, and what to do then.
 
     Attributes
     ----------
     every : int from 1, environment steps of all workers
-    save : function of the workers' states, by worker
+    look : function of the workers' states, by worker
+        The run ends there if it returns something true.
 
     Examples
     --------
-    >>> saved = []
-    >>> checkpoints = Checkpoints(every=10_000, save=lambda states: saved.append(sorted(states)))
-    >>> checkpoints.save({1: {}, 0: {}})
-    >>> saved
+    >>> seen = []
+    >>> pause = Pause(every=10_000, look=lambda states: seen.append(sorted(states)))
+    >>> pause.look({1: {}, 0: {}})
+    >>> seen
     [[0, 1]]
     """
 
     every: int
-    save: Callable[[dict[int, Any]], object]
+    look: Callable[[dict[int, Any]], object]
 
 
 def check_place(start_method: str) -> None:
@@ -224,7 +225,7 @@ def run(
     on_worker_failure: str,
     on_progress: Callable[[int], object],
     failures: list[WorkerError],
-    checkpoints: Checkpoints | None = None,
+    pauses: Sequence[Pause] = (),
 ) -> Outcome:
     """Start the workers, let them run to the end, and clean up after them.
 
@@ -236,7 +237,7 @@ def run(
         What to do when a worker raises or dies: stop, or let the others finish.
     on_progress : called with the steps pushed so far, every few milliseconds
     failures : list, to which the workers that failed are added
-    checkpoints : optional
+    pauses : sequence of Pause
 
     Returns
     -------
@@ -266,16 +267,18 @@ def run(
         watch.start()
         watch.until_ready()
         team.go()
-        next_checkpoint = team.steps + checkpoints.every if checkpoints else None
+        due = [team.steps + pause.every for pause in pauses]
         while watch.running:
             watch.listen(_POLL)
             team.drain()
             on_progress(team.steps)
-            if next_checkpoint is not None and checkpoints and team.steps >= next_checkpoint:
+            if any(team.steps >= steps for steps in due):
                 states = watch.stand_still()
-                if states is not None:
-                    checkpoints.save(states)
-                    next_checkpoint = team.steps + checkpoints.every
+                for i, pause in enumerate(pauses if states is not None else ()):
+                    if team.steps >= due[i]:
+                        due[i] = team.steps + pause.every
+                        if pause.look(states):
+                            team.stop()
                 team.pause(False)
         team.drain()
         return watch.outcome
