@@ -134,16 +134,7 @@ def train(
     )
     start = _load(resume_from)
     if start is None:
-        zeros = np.zeros((world.num_states, world.num_actions))
-        initial = {
-            "theta": finite(
-                "initial_theta", zeros if initial_theta is None else initial_theta, zeros.shape
-            ),
-            "values": finite(
-                "initial_values", zeros[:, 0] if initial_values is None else initial_values,
-                zeros[:, 0].shape,
-            ),
-        }  # fmt: skip
+        initial = _initial(world, initial_theta, initial_values)
     else:
         _check_same(start, world, config, total_steps, seed)
         if initial_theta is not None or initial_values is not None:
@@ -172,6 +163,17 @@ def train(
         if checkpoint_path is not None and checkpoint_every is not None:
             looks.append((checkpoint_every, lambda so_far: so_far.save(checkpoint_path)))
         return run.in_processes(start_method, on_worker_failure, bar, looks)
+
+
+def _initial(world: TableWorld, theta: Any, values: Any) -> dict[str, NDArray[Any]]:
+    """Return the tables that a run begins with: those given, or zeros."""
+    zeros = np.zeros((world.num_states, world.num_actions))
+    theta = zeros if theta is None else theta
+    values = zeros[:, 0] if values is None else values
+    return {
+        "theta": finite("initial_theta", theta, zeros.shape),
+        "values": finite("initial_values", values, zeros[:, 0].shape),
+    }
 
 
 class _Run:

@@ -34,7 +34,7 @@ REFUSED = {
     "shared_statistics": ("True or False", [None, 0, 1, "yes"]),
     "lr_anneal": ("None, 'global', 'per_worker'", ["linear", True, 0]),
     "sync_every": (WHOLE, [0, -1, 1.5, None, "2"]),
-    "window": ("None or a whole number from 1 to 5", [0, 6, -1, 2.5, "3", True]),
+    "window": ("None or a whole number from 1 to 3", [0, 4, -1, 2.5, "3", True]),
     "critic": ("'local', 'global'", ["shared", None]),
     "update_mode": ("'atomic', 'hogwild'", ["locked", None]),
     "max_episode_steps": (f"None or {WHOLE}", [0, -1, 10.0, "10"]),
@@ -78,7 +78,7 @@ class TestConfig:
         "asked",
         [
             {"gamma": 0}, {"gamma": 1}, {"entropy_coef": 0}, {"actor_lr": 0, "critic_lr": 0},
-            {"rmsprop_decay": 0}, {"max_grad_norm": None}, {"window": 5}, {"num_workers": 1},
+            {"rmsprop_decay": 0}, {"max_grad_norm": None}, {"window": 3}, {"num_workers": 1},
             {"rollout_length": 1}, {"max_episode_steps": 1}, {"rmsprop_epsilon": 1e-30},
         ],
         ids=str,

@@ -139,6 +139,9 @@ if numba is not None and not numba.config.DISABLE_JIT:
                 super().save_overload(sig, data)
             except OSError as error:
                 _not_kept(error)
+            except Exception:  # an index that cannot be read: a new one takes its place
+                self._cache_file.flush()
+                super().save_overload(sig, data)
 
     class _Patience(event.Listener):
         """Says what takes the time when the first compilation takes longer than a second."""

@@ -81,7 +81,7 @@ def _filled(layout_block, rng):
 def test_a_push_cut_off_anywhere_is_undone(seed, num_rows):
     """After `arm`, any part of what a push writes may have been written: all of it is undone."""
     rng = np.random.default_rng(seed)
-    block = SharedBlock(block_layout(cliff_world(), A3CConfig(num_workers=2)))
+    block = SharedBlock(block_layout(cliff_world(), A3CConfig(num_workers=2, rollout_length=5)))
     try:
         shared, statistics = _filled(block, rng)
         journal, gradient = block.journal(0), make_gradient(5, 48, 4)
@@ -156,7 +156,8 @@ def test_a_log_that_is_not_drained_makes_its_worker_wait():
 
 def test_a_worker_takes_as_many_turns_as_it_is_told():
     """Also where its random numbers run out on the way."""
-    team = TableTeam(Job.fresh(cliff_world(), A3CConfig(num_workers=1), 10**9), 10**9)
+    config = A3CConfig(num_workers=1, rollout_length=5)
+    team = TableTeam(Job.fresh(cliff_world(), config, 10**9), 10**9)
     try:
         worker = team.seat.worker(0, None if COMPILED else __import__("threading").Lock())
         assert worker.advance(16_000) == DONE

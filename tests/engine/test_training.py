@@ -341,7 +341,7 @@ class TestSchedule:
     def test_given_list_ends_the_run(self):
         """`total_steps` is then only the horizon of the annealing; past it the rates stay 0."""
         schedule = [0, 0, 2, 1] * 50
-        config = A3CConfig(lr_anneal="global")
+        config = A3CConfig(lr_anneal="global", actor_lr=0.1, rollout_length=5)
         result = train(CLIFF, config, total_steps=300, schedule=schedule)
         assert result.schedule.tolist() == schedule
         assert result.steps > 600
@@ -427,7 +427,9 @@ class TestEpisodes:
             np.minimum(states + 1, 6)[:, None, None], np.ones((7, 1, 1)), np.ones((7, 1, 1)),
             terminated[:, None, None], np.eye(7)[0], 100,
         )  # fmt: skip
-        config = A3CConfig(gamma=0.9, critic_lr=0.05, reward_scale=1.0, max_grad_norm=None)
+        config = A3CConfig(
+            rollout_length=5, gamma=0.9, critic_lr=0.05, max_grad_norm=None, rmsprop_epsilon=0.1
+        )
         result = train(world, config, total_steps=20_000)
         assert not result.episodes["truncated"].any()
         wanted = [(1 - 0.9 ** (7 - s)) / (1 - 0.9) for s in states]
@@ -449,7 +451,7 @@ class TestLearningRates:
 
     def test_per_worker(self):
         """A worker's own clock; who has done more than its share stands still."""
-        config = A3CConfig(lr_anneal="per_worker", actor_lr=0.3, num_workers=2)
+        config = A3CConfig(lr_anneal="per_worker", actor_lr=0.3, num_workers=2, rollout_length=5)
         schedule = [0] * 70 + [1] * 30
         result = train(CLIFF, config, total_steps=500, schedule=schedule)
         rates, lengths = result.updates["learning_rate"], np.diff(result.updates["step"], prepend=0)
@@ -462,7 +464,7 @@ class TestLearningRates:
         assert rates[70] == 0.3
 
     def test_none(self):
-        assert set(train(CLIFF, total_steps=500).updates["learning_rate"]) == {0.1}
+        assert set(train(CLIFF, total_steps=500).updates["learning_rate"]) == {0.05}
 
 
 # --- one worker, and Listing 1 -----------------------------------------------------------------
@@ -472,7 +474,10 @@ class TestSpecialCases:
     @pytest.mark.parametrize("world", WORLDS)
     def test_one_worker_is_sequential_actor_critic(self, world):
         """No copies, no workers: act, evaluate, update the one table in place. Bit for bit."""
-        config = A3CConfig(num_workers=1)
+        config = A3CConfig(
+            num_workers=1, rollout_length=5, actor_lr=0.1, critic_lr=0.2, max_grad_norm=5.0,
+            rmsprop_epsilon=0.1,
+        )  # fmt: skip
         result = train(WORLDS[world], config, total_steps=2_000, seed=8)
 
         arrays = world_arrays(WORLDS[world], config)
@@ -495,7 +500,7 @@ class TestSpecialCases:
             norms.append(kernels.gradient_norm(gradient, rows))
             kernels.clip_gradients(gradient, rows, norms[-1], 5.0)
             kernels.apply_rmsprop(
-                theta, V, square_theta, square_V, last_update, update, gradient, rows, 0.1, 0.1,
+                theta, V, square_theta, square_V, last_update, update, gradient, rows, 0.1, 0.2,
                 0.99, 0.1,
             )  # fmt: skip
             state = rollout.states[length]
@@ -722,6 +727,47 @@ def saved(tmp_path_factory):
     result = train(CLIFF, A3CConfig(shared_statistics=False), total_steps=400, seed=[3, 1, 4])
     result.save(path)
     return result, path.read_bytes()
+
+
+class TestCallback:
+    """What looks on does not touch the run, and may end it."""
+
+    def test_a_run_that_is_looked_at_is_the_same_run(self):
+        seen = []
+        config = A3CConfig(lr_anneal="global", sync_every=2)
+        asked = {"total_steps": 3_000, "seed": 3, "schedule": "random"}
+        looked_at = train(SLIPPERY, config, **asked, callback=seen.append, callback_every=700)
+        assert_same(looked_at, train(SLIPPERY, config, **asked))
+        assert [so_far.steps // 700 for so_far in seen] == [1, 2, 3, 4]
+        for so_far in seen:
+            assert_same(replay(so_far), so_far)
+
+    def test_it_ends_a_run_that_can_be_continued(self):
+        config = A3CConfig(lr_anneal="global")
+        ended = train(
+            CLIFF, config, total_steps=3_000, callback=lambda run: run.steps > 900, callback_every=1
+        )
+        assert 900 < ended.steps < 910
+        assert_same(replay(ended), ended)
+        whole = train(CLIFF, config, total_steps=3_000)
+        assert_same(train(CLIFF, config, total_steps=3_000, resume_from=ended), whole)
+
+    def test_its_error_is_the_callers(self):
+        with pytest.raises(ZeroDivisionError):
+            train(CLIFF, total_steps=2_000, callback=lambda run: 1 / 0, callback_every=500)
+
+    @pytest.mark.parametrize("every", [0, -1, 2.5, "5"])
+    def test_refused(self, every):
+        with pytest.raises(ValueError, match=f"callback_every is {every!r}"):
+            train(CLIFF, total_steps=600, callback=print, callback_every=every)
+
+    def test_a_given_schedule_still_ends_the_run(self):
+        seen = []
+        result = train(
+            CLIFF, total_steps=600, schedule=[0, 1, 2] * 20, callback=seen.append, callback_every=50
+        )
+        assert len(result.schedule) == 60
+        assert len(seen) >= 3
 
 
 class TestFiles:

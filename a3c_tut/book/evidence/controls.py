@@ -148,7 +148,7 @@ def count_and_recall(run, index, walk, formed, turn, watch):  # type: ignore[no-
     >>> watch = Watch(np.zeros((48, 4), np.int64), make_memory(0, 5), np.zeros(0))
     >>> same = count_and_recall(run, 0, *prepare(run, 0), 0, watch)
     >>> int(watch.visits.sum())
-    5
+    3
     """
     rollout = run.scratch.rollout
     for t in range(walk.length):

@@ -274,16 +274,23 @@ def run(
             on_progress(team.steps)
             if any(team.steps >= steps for steps in due):
                 states = watch.stand_still()
-                for i, pause in enumerate(pauses if states is not None else ()):
-                    if team.steps >= due[i]:
-                        due[i] = team.steps + pause.every
-                        if pause.look(states):
-                            team.stop()
+                if states is not None and _look(pauses, due, team.steps, states):
+                    team.stop()
                 team.pause(False)
         team.drain()
         return watch.outcome
     finally:
         watch.end()
+
+
+def _look(pauses: Sequence[Pause], due: list[int], steps: int, states: dict[int, Any]) -> bool:
+    """Do what is due, say when it is due again, and return whether the run is to end."""
+    ends = False
+    for i, pause in enumerate(pauses):
+        if steps >= due[i]:
+            due[i] = steps + pause.every
+            ends = bool(pause.look(states)) or ends
+    return ends
 
 
 class _Watch:
