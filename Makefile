@@ -16,7 +16,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers evidence resettle
+	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -116,6 +116,9 @@ bench-peers: ## measure stable-baselines3 and pfrl beside it (a quarter of an ho
 	$(PEERS_BIN)/python -m pip install --disable-pip-version-check --quiet \
 		-r benchmarks/requirements-peers.txt -e .
 	$(PEERS_BIN)/python benchmarks/peers.py
+
+defaults: $(READY) ## look for a better default on every world (some minutes; see benchmarks/defaults.py)
+	$(PY) benchmarks/defaults.py
 
 clean: ## remove what was built; the environments stay (rm -r .venv .arm removes them too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
