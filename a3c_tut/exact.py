@@ -5,12 +5,13 @@ occupancy of any policy, the true policy gradient and the expected gradient of o
 follow from the world's arrays alone, so that everything that samples can be checked against them.
 
 Conventions: the value of what follows a terminated outcome is 0, whatever number a table holds for
-the state it leads to. Time limits play no part: the values are those of the world without its
-limit, which is also what a learner estimates that bootstraps at truncation.
+the state it leads to. Time limits play no part unless a horizon is given: the values are those of
+the world without its limit, which is also what a learner estimates that bootstraps at truncation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, log
 from numbers import Integral
 from typing import NamedTuple
@@ -33,7 +34,7 @@ _MOST_ROUNDS = 2_000
 _MOST_UNDISCOUNTED_SWEEPS = 100_000
 
 
-def optimal_values(world: TableWorld, gamma: float) -> Floats:
+def optimal_values(world: TableWorld, gamma: float, horizon: int | None = None) -> Floats:
     """Return V*, the best value that any policy reaches in each state, by value iteration.
 
     Sutton & Barto, equation (4.10), swept over all states at once, starting at V = 0.
@@ -44,19 +45,23 @@ def optimal_values(world: TableWorld, gamma: float) -> Floats:
         The world.
     gamma : float
         The discount per step, from 0 to 1.
+    horizon : int from 0, optional
+        Count the rewards of so many steps only. With γ = 1 and the world's
+        `max_episode_steps` these are the returns of episodes. Default: all steps to come.
 
     Returns
     -------
     (S,) floats
-        In the world's own units. The last sweep changed no value by more than 1e-12 (relative to
-        the largest value, where that exceeds 1); for γ < 1 the error is at most γ/(1 − γ) times
-        that.
+        In the world's own units. With a horizon, a sweep is a step. Without, the last sweep changed
+        no value by more than 1e-12 (relative to the largest value, where that exceeds 1); for γ < 1
+        the error is at most γ/(1 − γ) times that.
 
     Raises
     ------
     ValueError
-        When gamma is not a number from 0 to 1, or is 1 and the values do not settle: an endless
-        loop that pays has no finite value.
+        When gamma is not a number from 0 to 1, or is 1, without a horizon, and the values do not
+        settle: an endless loop that pays has no finite value. When the horizon is no whole number
+        from 0.
 
     Examples
     --------
@@ -67,10 +72,16 @@ def optimal_values(world: TableWorld, gamma: float) -> Floats:
     -13.0
     >>> round(float(optimal_values(cliff_world(), gamma=0.99)[36]), 4)
     -12.2479
+    >>> float(optimal_values(cliff_world(), gamma=1.0, horizon=5)[36])
+    -5.0
     """
     gamma = _checked_gamma(gamma)
     values = np.zeros(world.num_states)
     pay, onward, next_state = _expected_reward(world), _continuing(world, gamma), world.next_state
+    if horizon is not None:
+        return _backed_up(
+            lambda V: (pay + (onward * V[next_state]).sum(axis=2)).max(axis=1), values, horizon
+        )
     most = _MOST_UNDISCOUNTED_SWEEPS
     sweep, change = 0, 0.0
     while sweep < most:
@@ -85,7 +96,7 @@ def optimal_values(world: TableWorld, gamma: float) -> Floats:
             most = 3 + ceil(log(_TOLERANCE / max(1.0, change)) / log(max(gamma, 1e-12)))
     raise ValueError(
         f"gamma is {gamma}: the optimal values of {world.name} still change by {change:.3g} after "
-        f"{sweep} sweeps; allowed: below 1, or 1 in a world where no endless loop pays"
+        f"{sweep} sweeps; allowed: below 1, or 1 with a horizon or where no endless loop pays"
     )
 
 
@@ -271,7 +282,9 @@ def softmax_policy(theta: ArrayLike) -> Floats:
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
-def policy_values(world: TableWorld, policy: ArrayLike, gamma: float) -> Floats:
+def policy_values(
+    world: TableWorld, policy: ArrayLike, gamma: float, horizon: int | None = None
+) -> Floats:
     """Return V^π: the expected discounted return from each state under a policy.
 
     The Bellman equation V = r_π + γ P_π V (Sutton & Barto, equation (4.4)), solved as the linear
@@ -285,6 +298,9 @@ def policy_values(world: TableWorld, policy: ArrayLike, gamma: float) -> Floats:
         π(a|s); rows sum to 1.
     gamma : float
         The discount per step, from 0 to 1.
+    horizon : int from 0, optional
+        Count the rewards of so many steps only. With γ = 1 and the world's
+        `max_episode_steps` these are the returns of episodes. Default: all steps to come.
 
     Returns
     -------
@@ -294,8 +310,8 @@ def policy_values(world: TableWorld, policy: ArrayLike, gamma: float) -> Floats:
     Raises
     ------
     ValueError
-        When gamma or the policy is not allowed, or gamma is 1 and there is a state from which the
-        episode never ends: nothing then bounds the sum of its rewards.
+        When an argument is not allowed, or gamma is 1, without a horizon, and there is a state from
+        which the episode never ends: nothing then bounds the sum of its rewards.
 
     Examples
     --------
@@ -304,10 +320,15 @@ def policy_values(world: TableWorld, policy: ArrayLike, gamma: float) -> Floats:
     >>> uniform = np.full((48, 4), 0.25)
     >>> round(float(policy_values(world, uniform, gamma=0.99)[36]), 3)
     -1072.236
+    >>> float(policy_values(world, uniform, gamma=1.0, horizon=1)[36])
+    -25.75
     """
     gamma = _checked_gamma(gamma)
     table = _policy(world, policy)
     matrix = world.transition_matrix(table)
+    if horizon is not None:
+        reward = (table * _expected_reward(world)).sum(axis=1)
+        return _backed_up(lambda V: reward + gamma * (matrix @ V), np.zeros(len(reward)), horizon)
     if gamma == 1.0:
         stuck = ~_can_end(world, table, matrix)
         if stuck.any():
@@ -656,6 +677,16 @@ def greedy_path(
 def _expected_reward(world: TableWorld) -> Floats:
     """Return the (S, A) expected reward of each action."""
     return np.asarray((world.probability * world.reward).sum(axis=2))
+
+
+def _backed_up(sweep: Callable[[Floats], Floats], values: Floats, horizon: int) -> Floats:
+    """Return the values of so many steps to go: as many sweeps, or as many as change anything."""
+    for _ in range(whole("horizon", horizon, 0)):
+        improved = sweep(values)
+        if np.array_equal(improved, values):
+            break
+        values = improved
+    return values
 
 
 def _continuing(world: TableWorld, gamma: float) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from statistics import NormalDist
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -162,6 +163,9 @@ def steps_to_return(result: TrainingResult, target: float, window: int = 50) -> 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
     """Return the mean of independent measurements and its bootstrap (BCa) confidence interval.
 
+    Efron (1987), bias-corrected and accelerated: 9,999 resamples, always the same draws. SciPy's
+    `bootstrap` gives the same interval; this one needs no SciPy.
+
     Parameters
     ----------
     values : (M,), one measurement per seed
@@ -170,23 +174,46 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
     Returns
     -------
     mean, low, high : float
+        The mean three times where all measurements are equal; NaN where one is not finite.
+
+    Raises
+    ------
+    ValueError
+        When there is no measurement, or the confidence is out of range.
 
     Examples
     --------
     >>> mean, low, high = mean_interval(np.arange(30.0))
     >>> low < mean < high
     True
+    >>> mean_interval([1.0, np.nan])
+    (nan, nan, nan)
     """
-    from scipy.stats import bootstrap
-
     sample = np.asarray(values, dtype=float)
+    if sample.ndim != 1 or not sample.size:
+        raise ValueError(f"values has the shape {sample.shape}; allowed: one measurement per seed")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence is {confidence!r}; allowed: above 0 and below 1")
+    mean = float(sample.mean())
+    if not np.isfinite(mean):
+        return np.nan, np.nan, np.nan
     if np.ptp(sample) == 0.0:
         return float(sample[0]), float(sample[0]), float(sample[0])
-    interval = bootstrap(
-        (sample,), np.mean, confidence_level=confidence, n_resamples=9_999,
-        rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return float(sample.mean()), float(interval.low), float(interval.high)
+    size, normal = len(sample), NormalDist()
+    means = sample[np.random.default_rng(0).integers(0, size, (9_999, size))].mean(axis=1)
+    below = (np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)) / (2 * len(means))
+    bias = normal.inv_cdf(below)
+    leave_one_out = (sample.sum() - sample) / (size - 1)
+    apart = leave_one_out.mean() - leave_one_out
+    acceleration = (apart**3).sum() / (6.0 * (apart**2).sum() ** 1.5)
+
+    def corrected(probability: float) -> float:
+        z = bias + normal.inv_cdf(probability)
+        return normal.cdf(bias + z / (1.0 - acceleration * z))
+
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(means, [corrected(tail), corrected(1.0 - tail)])
+    return mean, float(low), float(high)
 
 
 class Outcome(NamedTuple):

@@ -36,6 +36,8 @@ _CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 
 #: Inches. Narrow, so that 9-point letters can still be read where a telephone shrinks the picture.
 WIDTH = 4.8
+#: The exact reference is solved within the time limit while it takes at most so many additions.
+_MOST_BACKUPS = 50_000_000
 _SMALL = 9
 
 
@@ -111,8 +113,10 @@ def _with_palette(png: BytesIO) -> Image:
 def reference_returns(world: TableWorld) -> dict[str, float]:
     """Return the returns worth comparing with, in the world's units.
 
-    The optimum is solved for exactly, without a discount. On a cliff-world there is also the safe
-    detour: up to the wall, along it, down to the goal.
+    The optimum is solved for exactly, without a discount, within the time limit of an episode; in a
+    world so large that this would take long, without the limit, and where that has no solution it
+    is left out. On a cliff-world there is also the safe detour: up to the wall, along it, down to
+    the goal.
 
     Examples
     --------
@@ -120,7 +124,13 @@ def reference_returns(world: TableWorld) -> dict[str, float]:
     >>> reference_returns(cliff_world())
     {'optimum': -13.0, 'safe detour': -17.0}
     """
-    returns = {"optimum": float(world.start @ optimal_values(world, gamma=1.0))}
+    returns = {}
+    in_time = world.max_episode_steps * world.next_state.size <= _MOST_BACKUPS
+    try:
+        horizon = world.max_episode_steps if in_time else None
+        returns["optimum"] = float(world.start @ optimal_values(world, gamma=1.0, horizon=horizon))
+    except ValueError:  # an endless loop pays
+        pass
     if world.grid_shape is not None and "C" in world.marks.values():
         rows, columns = world.grid_shape
         detour = np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1])  # up, right, down

@@ -21,6 +21,12 @@ The protocol, fixed before anything was run:
 - **Judgement.** Once, on other seeds: 200 on the cliff-world, 20 on each of the others, all
   from 30,000 on.
 
+**Amended after the search.** By this rule the default would be one with rollouts of a single step,
+"drawn 293": better in every column. A default that has no n-step return would leave the subject of
+Equation (3), and of the book, to those who change it; so the choice is made among candidates with
+rollouts of two steps or more, and the best of all is judged and shown beside it. Whoever wants the
+best learner of these tables takes its settings from the record.
+
 An earlier search, over the same worlds and settings, found the default in force; its record was
 not kept. This one repeats the question, with the default among the candidates.
 """
@@ -170,30 +176,38 @@ def markdown(record):
     }
     for name, columns in sorted(tried.items(), key=lambda item: item[1]["steps"]):
         row(name, columns)
-    row(f"**judged: {record['chosen']}**", record["judged"])
+    for name, columns in record["judged"].items():
+        row(f"**judged: {name}**", columns)
     return "\n".join(lines).replace("-", "−").replace("|−−−|", "|---|").replace("−−:", "--:") + "\n"
 
 
 def main():
     """Search, choose, judge, write the record."""
     found = search()
-    better = [
-        n for n, c in found.items() if c and len(c) == len(BARS) and is_better(c, found["in force"])
-    ]
-    chosen = min(better, key=lambda name: found[name]["steps"]) if better else "in force"
-    config = A3CConfig(**candidates()[chosen])
-    judged = on_the_cliff(config, range(30_000, 30_200)) or {}
-    judged |= elsewhere(config, range(30_000, 30_020)) or {}
+    everywhere = {name: c for name, c in found.items() if c is not None and len(c) == len(BARS)}
+    better = [name for name, c in everywhere.items() if is_better(c, found["in force"])]
+    best = min([*better, "in force"], key=lambda name: found[name]["steps"])
+    several = [n for n in better if A3CConfig(**candidates()[n]).longest_rollout >= 2]
+    chosen = min([*several, "in force"], key=lambda name: found[name]["steps"])
+    judged = {}
+    for name in dict.fromkeys((chosen, best)):
+        config = A3CConfig(**candidates()[name])
+        judged[name] = {
+            **(on_the_cliff(config, range(30_000, 30_200)) or {}),
+            **(elsewhere(config, range(30_000, 30_020)) or {}),
+        }
     record = {
-        "machine": machine(["numpy", "numba", "gymnasium"]), "bars": BARS, "candidates": candidates(), "found": found,
-        "chosen": chosen, "settings": asdict(config), "judged": judged, "meets": meets(judged),
+        "machine": machine(["numpy", "numba", "gymnasium"]), "bars": BARS,
+        "candidates": candidates(), "found": found,
+        "chosen": chosen, "best": best, "judged": judged,
+        "settings": {name: asdict(A3CConfig(**candidates()[name])) for name in judged},
     }  # fmt: skip
     with written_whole(RECORDS / "record-defaults.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     with written_whole(RECORDS / "record-defaults.md") as temporary:
         temporary.write_text(markdown(record), "utf-8")
     print(markdown(record))
-    print(f"chosen: {chosen}; meets every bar when judged: {meets(judged)}")
+    print(f"chosen: {chosen}; meets every bar when judged: {meets(judged[chosen])}")
 
 
 if __name__ == "__main__":
