@@ -193,7 +193,8 @@ def chances(
     if off.size:
         value = float(sums[tuple(off[0])])
         raise ValueError(f"{name} sums to {value}{_where(axes, off[0])}; allowed: 1")
-    return array if (sums == 1.0).all() else np.asarray(array / sums)
+    # What was put right once is left as it is: a world that is loaded is the one that was saved.
+    return array if (np.abs(sums - 1.0) <= 1e-12).all() else np.asarray(array / sums)
 
 
 def _where(axes: tuple[str, ...], place: NDArray[np.int64]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from a3c_tut.checks import MOST, number, one_of, whole
+from a3c_tut.names import check_names
 from a3c_tut.shown import html
 
 _MOST_WORKERS, _LONGEST = 10_000, 1_000_000
@@ -19,7 +20,7 @@ class A3CConfig:
     """What a run of A3C is asked for, besides world, seed and number of steps.
 
     The defaults learn on every world of the book. They were chosen by a protocol that was written
-    down first, and judged on seeds that had no part in the choice: benchmarks/record-defaults.md.
+    down first, and judged on seeds that had no part in the choice: `benchmarks/defaults.py`.
 
     Parameters
     ----------
@@ -95,6 +96,11 @@ class A3CConfig:
     update_mode: Literal["atomic", "hogwild"] = "atomic"
     max_episode_steps: int | None = None
     reward_scale: float = 1.0
+
+    def __new__(cls, *args: Any, **given: Any) -> A3CConfig:
+        """Say which setting a name of another library's stands for."""
+        check_names(cls.__name__, given, tuple(field.name for field in fields(cls)))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         whole("num_workers", self.num_workers, 1, most=_MOST_WORKERS)

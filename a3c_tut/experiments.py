@@ -6,17 +6,21 @@ not depend on how many there are.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from statistics import NormalDist
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.checks import chances, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.exact import greedy_path
+from a3c_tut.names import check_names
 from a3c_tut.results import TrainingResult
 from a3c_tut.training import train
 from a3c_tut.worlds import TableWorld
@@ -67,12 +71,20 @@ def run_seeds(
     """
     from tqdm.auto import tqdm
 
+    seeds = _several(seeds)
+
     def one(seed: int) -> Measure:
         return measure(train(world, config, seed=seed, **asked))
 
     with ThreadPoolExecutor(max_threads or os.cpu_count()) as pool:
         runs = pool.map(one, seeds)
         return list(tqdm(runs, total=len(seeds), unit="run", disable=not progress))
+
+
+def _several(seeds: Any) -> Sequence[int]:
+    if isinstance(seeds, (int, np.integer)):
+        raise ValueError(f"seeds is {seeds}; allowed: a sequence of seeds, such as range({seeds})")
+    return list(seeds)
 
 
 def each_seed(function: Callable[[int], Measure], seeds: Sequence[int]) -> list[Measure]:
@@ -260,6 +272,76 @@ def outcome(result: TrainingResult, start: int | None = None) -> Outcome:
     return Outcome(path.total_return if path.terminated else -np.inf, final_return(result))
 
 
+def evaluate(
+    learned: TrainingResult | tuple[TableWorld, ArrayLike],
+    *,
+    episodes: int = 100,
+    greedy: bool = False,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the returns of episodes under a policy that no longer learns.
+
+    Works in every world, chance or not. `exact.policy_values` with γ = 1 and the time limit as its
+    horizon has the mean of these returns, without an episode.
+
+    Parameters
+    ----------
+    learned : TrainingResult, or a world and a policy, (S, A) floats
+        A result's own policy, world and time limit.
+    episodes : int from 1
+    greedy : bool
+        Take the most probable action of each state (of equals the first) rather than draw one.
+    seed : int from 0
+        The same seed gives the same episodes.
+
+    Returns
+    -------
+    (episodes,) floats
+        Undiscounted, in the world's units.
+
+    Raises
+    ------
+    ValueError
+        For an argument that is not allowed.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> result = train(cliff_world())
+    >>> evaluate(result, episodes=3, greedy=True).tolist()
+    [-13.0, -13.0, -13.0]
+    >>> world = cliff_world()
+    >>> evaluate((world, np.full((48, 4), 0.25)), episodes=1_000).mean() < -5_000
+    np.True_
+    """
+    if isinstance(learned, TrainingResult):
+        world, policy = learned.world, learned.policy
+        limit = learned.config.max_episode_steps or world.max_episode_steps
+    else:
+        world, given = learned
+        policy = chances("policy", given, (world.num_states, world.num_actions), ("state",))
+        limit = world.max_episode_steps
+    count, rng = whole("episodes", episodes, 1), np.random.default_rng(whole("seed", seed, 0))
+
+    def drawn(table: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return for each row the index that a uniform number picks."""
+        bounds = np.cumsum(table, axis=-1)
+        uniform = rng.random((len(table), 1)) * bounds[:, -1:]
+        return np.asarray((bounds <= uniform).sum(axis=-1))
+
+    state = drawn(np.broadcast_to(world.start, (count, world.num_states)))
+    returns, going = np.zeros(count), np.arange(count)
+    for _ in range(limit):
+        action = policy[state].argmax(axis=1) if greedy else drawn(policy[state])
+        outcome = drawn(world.probability[state, action])
+        returns[going] += world.reward[state, action, outcome]
+        on = ~world.terminated[state, action, outcome]
+        going, state = going[on], world.next_state[state, action, outcome][on]
+        if not going.size:
+            break
+    return returns
+
+
 def compare(
     world: TableWorld,
     variants: Mapping[str, Mapping[str, Any]],
@@ -274,7 +356,8 @@ def compare(
     ----------
     world : TableWorld
     variants : mapping of a name to arguments of `train`
-        What distinguishes the variant: "config", "initial_theta", …; nothing: the default.
+        What distinguishes the variant: "config", "initial_theta", …; nothing: the default. In place
+        of "config" there may be settings of it, by their names.
     seeds, measure : as in `run_seeds`
     **asked
         Further arguments of `train`, the same for all variants.
@@ -288,18 +371,31 @@ def compare(
     ------
     ValueError
         For a setting out of range.
+    TypeError
+        For a name that is neither an argument of `train` nor a setting.
 
     Examples
     --------
     >>> from a3c_tut import cliff_world
-    >>> variants = {"default": {}, "no entropy": {"config": A3CConfig(entropy_coef=0.0)}}
+    >>> variants = {"default": {}, "no entropy": {"entropy_coef": 0.0}}
     >>> runs = compare(cliff_world(), variants, seeds=[0, 1], total_steps=600,
     ...                measure=lambda run: run.config.entropy_coef)
     >>> runs
     {'default': [0.01, 0.01], 'no entropy': [0.0, 0.0]}
     """
+    settings = [each.name for each in fields(A3CConfig)]
+    arguments = [*inspect.signature(train).parameters]
+
+    def asked_of(variant: str, own: Mapping[str, Any]) -> dict[str, Any]:
+        check_names(f"variant {variant!r}", own, [*arguments, *settings])
+        changed = {name: own[name] for name in own if name in settings}
+        given = {**asked, **{name: own[name] for name in own if name in arguments}}
+        if changed:
+            given["config"] = replace(given.get("config") or A3CConfig(), **changed)
+        return given
+
     return {
-        name: run_seeds(world, seeds=seeds, measure=measure, **{**asked, **own})
+        name: run_seeds(world, seeds=seeds, measure=measure, **asked_of(name, own))
         for name, own in variants.items()
     }
 

@@ -24,6 +24,7 @@ from a3c_tut.engine.streams import Seed, worker_seeds
 from a3c_tut.engine.team import TableTeam
 from a3c_tut.errors import DivergenceError, WorkerError
 from a3c_tut.files import check_folder
+from a3c_tut.names import with_known_names
 from a3c_tut.results import WORLD_ARRAYS, TrainingResult
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
 from a3c_tut.worlds import TableWorld
@@ -33,6 +34,7 @@ Look = Callable[[TrainingResult], object]
 _NEVER = 2**62  # steps that no run reaches, with room for one more push
 
 
+@with_known_names
 def train(
     world: TableWorld,
     config: A3CConfig | None = None,
@@ -168,6 +170,12 @@ def train(
 def _initial(world: TableWorld, theta: Any, values: Any) -> dict[str, NDArray[Any]]:
     """Return the tables that a run begins with: those given, or zeros."""
     zeros = np.zeros((world.num_states, world.num_actions))
+    for name, given in (("initial_theta", theta), ("initial_values", values)):
+        if isinstance(given, TrainingResult):
+            raise ValueError(
+                f"{name} is a TrainingResult; allowed: its tables, initial_theta=result.theta, "
+                "initial_values=result.values"
+            )
     theta = zeros if theta is None else theta
     values = zeros[:, 0] if values is None else values
     return {
@@ -316,6 +324,10 @@ def replay(result: TrainingResult) -> TrainingResult:
     >>> bool((again.theta == result.theta).all() and (again.updates == result.updates).all())
     True
     """
+    if not isinstance(result, TrainingResult):
+        raise ValueError(
+            f"result is {result!r}; allowed: a TrainingResult, such as TrainingResult.load(path)"
+        )
     if result.config.update_mode == "hogwild" and result.runner == "processes":
         raise ValueError(
             "update_mode is 'hogwild': pushes without a lock overlap, and a list of them does not "
@@ -472,7 +484,9 @@ def _check_same(
     for name, value in asked.items():
         if value != before[name]:
             raise ValueError(
-                f"{name} is {value!r}; allowed with this resume_from: {before[name]!r}"
+                f"{name} is {value!r}; allowed with this resume_from: {before[name]!r}, or a "
+                "new run that begins with what that one learned: initial_theta=result.theta, "
+                "initial_values=result.values"
             )
 
 

@@ -7,6 +7,7 @@ ends there. Learners only ever sample from it; `a3c_tut.exact` solves it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -229,6 +230,87 @@ class TableWorld:
         rows = np.broadcast_to(np.arange(self.num_states)[:, None, None], weight.shape)
         np.add.at(matrix, (rows, self.next_state), weight)
         return matrix
+
+    @classmethod
+    def from_arrays(
+        cls,
+        P: ArrayLike,
+        R: ArrayLike,
+        start: int | ArrayLike,
+        *,
+        max_episode_steps: int,
+        terminal: ArrayLike = (),
+        name: str = "world",
+        action_names: Sequence[str] = (),
+    ) -> TableWorld:
+        """Make a world of the arrays that textbooks write: P(s' | s, a) and R.
+
+        Parameters
+        ----------
+        P : (S, A, S) floats
+            The probability of each next state; over the last axis they sum to 1.
+        R : (S, A) or (S, A, S) floats
+            The reward of an action, or of an action and where it led.
+        start : int or (S,) floats
+            The first state of an episode, or the distribution of it.
+        max_episode_steps : int
+            The time limit.
+        terminal : sequence of int
+            States that end the episode when they are entered.
+        name : str
+        action_names : sequence of A strings, optional
+
+        Returns
+        -------
+        TableWorld
+
+        Raises
+        ------
+        ValueError
+            When an array has the wrong shape, or a sum is not 1.
+
+        Examples
+        --------
+        A shop with up to two items on the shelf. Ordering fills it; each day nobody or somebody
+        comes, with equal probability, buys one item for 3 and pays nothing where there is none. An
+        order costs 1.
+
+        >>> comes = 0.5
+        >>> P = np.zeros((3, 2, 3))
+        >>> for stock in range(3):
+        ...     for order in range(2):
+        ...         filled = 2 if order else stock
+        ...         P[stock, order, filled] += 1 - comes
+        ...         P[stock, order, max(filled - 1, 0)] += comes
+        >>> R = [[0.0, comes * 3 - 1], [comes * 3, comes * 3 - 1], [comes * 3, comes * 3 - 1]]
+        >>> shop = TableWorld.from_arrays(P, R, start=2, max_episode_steps=100, name="shop",
+        ...                               action_names=("wait", "order"))
+        >>> shop.num_states, shop.num_actions, shop.num_outcomes
+        (3, 2, 2)
+        """
+        moves = np.asarray(P, dtype=float)
+        if moves.ndim != 3 or moves.shape[0] != moves.shape[2] or 0 in moves.shape:
+            raise ValueError(f"P has shape {moves.shape}; allowed: (states, actions, states)")
+        num_states, num_actions, _ = moves.shape
+        moves = chances("P", moves, axes=("state", "action"))
+        pay = np.asarray(R, dtype=float)
+        if pay.shape not in ((num_states, num_actions), moves.shape):
+            raise ValueError(
+                f"R has shape {pay.shape}; allowed: {(num_states, num_actions)} or {moves.shape}"
+            )
+        pay = np.broadcast_to(pay if pay.ndim == 3 else pay[:, :, None], moves.shape)
+        ends = np.zeros(num_states, dtype=bool)
+        for state in np.asarray(terminal).ravel().tolist():
+            ends[whole("terminal", state, 0, most=num_states - 1)] = True
+        # The possible outcomes first, in the order of the states; of the rest, as many as fit.
+        num_outcomes = int((moves > 0.0).sum(axis=2).max())
+        order = np.argsort(moves == 0.0, axis=2, kind="stable")[:, :, :num_outcomes]
+        return cls(
+            order.astype(np.int32), np.take_along_axis(moves, order, axis=2),
+            np.take_along_axis(pay, order, axis=2), ends[order],
+            _start(start, num_states), max_episode_steps, name=name,
+            action_names=tuple(action_names),
+        )  # fmt: skip
 
     @classmethod
     def from_gymnasium(

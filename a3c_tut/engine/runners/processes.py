@@ -214,7 +214,7 @@ def warn_if_crowded(num_workers: int) -> None:
         warnings.warn(
             f"num_workers is {num_workers} on {cores} cores: workers take turns on them",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,  # the caller of `train`, behind what checks its names
         )
 
 
