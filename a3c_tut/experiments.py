@@ -307,12 +307,12 @@ def evaluate(
     Examples
     --------
     >>> from a3c_tut import cliff_world, train
-    >>> result = train(cliff_world())
+    >>> result = train(cliff_world(), seed=1)
     >>> evaluate(result, episodes=3, greedy=True).tolist()
     [-13.0, -13.0, -13.0]
     >>> world = cliff_world()
-    >>> evaluate((world, np.full((48, 4), 0.25)), episodes=1_000).mean() < -5_000
-    np.True_
+    >>> bool(evaluate((world, np.full((48, 4), 0.25)), episodes=1_000).mean() < -1_000)
+    True
     """
     if isinstance(learned, TrainingResult):
         world, policy = learned.world, learned.policy

@@ -1,20 +1,20 @@
 """Write the exercises into the notebooks, from their one source in `a3c_tut.book.exercises`.
 
-    python book/tools/exercise_cells.py [NOTEBOOK ...]      (default: all)
+    .venv/bin/python book/tools/exercise_cells.py NOTEBOOK ...
 
 Where an exercise stands on its page is told by a cell with the tag `exercise-NAME`; this replaces
-all cells with that tag. A new exercise needs one such cell, whatever is in it.
+all cells with that tag. A new exercise needs one such cell, whatever is in it. Cells whose source
+stays as it is keep their outputs; the others have none until the notebook is run.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import nbformat
-from a3c_tut.book.exercises import EXERCISES, find
+from a3c_tut.book.exercises import find
 from a3c_tut.book.exercises.exercise import SilentBug, source_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "exercise-"
 
 
@@ -64,6 +64,11 @@ def cells_of(name, number):
 
 def with_exercises(notebook):
     """Put the exercises of a notebook's tagged cells in their places, numbered as they stand."""
+    outputs = {
+        cell.source: (cell.outputs, cell.execution_count)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
     cells, seen = [], []
     for cell in notebook.cells:
         name = exercise_in(cell)
@@ -72,12 +77,20 @@ def with_exercises(notebook):
         elif name not in seen:
             seen.append(name)
             cells += cells_of(name, len(seen))
+    for cell in cells:
+        if cell.cell_type == "code" and cell.source in outputs:
+            cell.outputs, cell.execution_count = outputs[cell.source]
     notebook.cells = cells
     return notebook
 
 
 if __name__ == "__main__":
-    for path in sys.argv[1:] or sorted((ROOT / "book").glob("*.ipynb")):
-        found = nbformat.read(path, as_version=4)
-        nbformat.write(with_exercises(found), path)
-    print(f"{len(EXERCISES)} exercises")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    for path in parser.parse_args().notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        mine = sorted({exercise_in(cell) for cell in notebook.cells} - {None})
+        nbformat.write(with_exercises(notebook), path)
+        print(f"{path}: {', '.join(mine) or 'no cell has a tag exercise-NAME'}")

@@ -41,10 +41,23 @@ def clean(notebook):
     return notebook
 
 
+def wrong_solutions(notebook):
+    """Return what the checks said to solutions that are not right."""
+    return [
+        text
+        for cell in notebook.cells
+        if cell.cell_type == "code" and 'check("' in cell.source and ", solution)" in cell.source
+        for text in ["".join(output.get("text", "") for output in cell.outputs)]
+        if not text.startswith("Right")
+    ]
+
+
 def refresh(path):
-    """Run one notebook and write it back."""
-    notebook = clean(nbformat.read(path, as_version=4))
-    nbformat.write(clean(execute(notebook, path.parent)), path)
+    """Run one notebook and write it back; not one whose exercises' solutions are wrong."""
+    notebook = clean(execute(clean(nbformat.read(path, as_version=4)), path.parent))
+    if wrong := wrong_solutions(notebook):
+        sys.exit(f"{path.name}: a solution is wrong: {' '.join(wrong)}")
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

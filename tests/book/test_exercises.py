@@ -108,6 +108,20 @@ class TestSilentBug:
         assert bug.found_in
 
 
+@pytest.mark.parametrize(
+    "name, wrong, hint",
+    [
+        ("advantages", lambda right: lambda *asked: 3.0 * right(*asked), "3 times what it should"),
+        ("advantages", lambda right: lambda *asked: right(*asked) - 0.5, "differs by -0.5 from"),
+        ("moving_mean", lambda right: lambda *asked: [0.0, *right(*asked)[1:]], "at index 0"),
+        ("staleness", lambda right: lambda s, n: right(s, n) if s[1] else [9] * len(s), "1 of 2"),
+        ("worker_seeds", lambda right: lambda seed, n: np.random.default_rng().random(n), "repeat"),
+    ],
+)  # fmt: skip
+def test_what_has_no_name_gets_a_second_hint(name, wrong, hint):
+    assert hint in check(name, wrong(find(name).solution))
+
+
 def test_three_a_chapter_one_of_them_a_silent_bug():
     assert {page for pages in CHAPTERS.values() for page in pages} >= {
         exercise.page for exercise in EXERCISES.values()

@@ -125,9 +125,13 @@ class Exercise:
         cases = list(cls.cases())
         wanted = _try(cls.solution, cases)
         try:
-            given = _try(function, cases)
+            given, again = _try(function, cases), _try(function, cases)
         except Exception as error:
             return f"The function raises {type(error).__name__}: {error}"
+        if not _same(given, again):
+            return (
+                "Asked twice the same, the function gives two answers: nothing could be repeated."
+            )
         if _same(given, wanted):
             return cls.right
         if _same(given, _try(cls.stub, cases)):
@@ -136,7 +140,7 @@ class Exercise:
             if _same(given, _try(wrong, cases)):
                 return hint
         return next(
-            _difference(cls.solution, case, one, other)
+            _difference(cls.solution, case, one, other) + _pattern(given, wanted)
             for case, one, other in zip(cases, given, wanted, strict=True)
             if not _equal(one, other)
         )
@@ -233,6 +237,35 @@ def _difference(function: Answer, case: tuple[Any, ...], given: Any, wanted: Any
     names = inspect.signature(function).parameters
     arguments = ", ".join(f"{n} = {_short(v)}" for n, v in zip(names, case, strict=False))
     return f"For {arguments} the answer should be {_short(wanted)} and is {_short(given)}."
+
+
+def _pattern(given: list[Any], wanted: list[Any]) -> str:
+    """Return a second hint, where what is wrong is of one kind: a factor, a summand, a place."""
+    try:
+        pairs = [(np.asarray(g, float), np.asarray(w, float))
+                 for g, w in zip(given, wanted, strict=True)]  # fmt: skip
+    except (TypeError, ValueError):
+        return ""
+    if any(g.shape != w.shape for g, w in pairs):
+        return ""
+    one, other = (
+        np.concatenate([np.ravel(side) for side in sides]) for sides in zip(*pairs, strict=True)
+    )
+    if not np.isfinite([one, other]).all():
+        return ""
+    ratio = one[other != 0.0] / other[other != 0.0]
+    if len(ratio) > 1 and np.allclose(one, ratio[:1] * other, atol=1e-6):
+        return f" Every answer is {ratio[0]:.4g} times what it should be."
+    if len(one) > 1 and np.allclose(one - other, one[0] - other[0], atol=1e-6):
+        return f" Every answer differs by {one[0] - other[0]:.4g} from what it should be."
+    right = [_equal(g, w) for g, w in pairs]
+    if any(right):
+        return f" {sum(right)} of {len(right)} cases are right."
+    wrong = [set(np.flatnonzero(~np.isclose(g.ravel(), w.ravel(), atol=1e-6))) for g, w in pairs]
+    places = set.union(*wrong)
+    if pairs[0][0].ndim == 1 and len(places) == 1 and len(one) > len(pairs):
+        return f" Right except at index {places.pop()}."
+    return ""
 
 
 def _short(value: Any) -> str:

@@ -122,6 +122,15 @@ class Advantages(Exercise):
     def undiscounted(rewards, values, terminated, gamma):
         return Advantages.solution(rewards, values, terminated, 1.0)
 
+    @mistake("You discounted the reward with the rest, γ(r + G): r comes at once, r + γG.")
+    def reward_discounted(rewards, values, terminated, gamma):
+        advantages = np.zeros(len(rewards))
+        ahead = 0.0 if terminated else values[-1]
+        for t in reversed(range(len(rewards))):
+            ahead = gamma * (rewards[t] + ahead)
+            advantages[t] = ahead - values[t]
+        return advantages
+
     @mistake("Each step bootstraps from the very next state: that is n = 1, not the whole rollout.")
     def one_step(rewards, values, terminated, gamma):
         kept = np.append(values[:-1], 0.0 if terminated else values[-1])

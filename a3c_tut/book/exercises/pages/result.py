@@ -59,6 +59,20 @@ class MovingMean(Exercise):
         around = [in_time[max(0, e - half) : e - half + window] for e in range(len(steps))]
         return [episodes.mean() for episodes in around]
 
+    @mistake("Your window holds one episode too many.")
+    def one_too_many(steps, returns, window):
+        return MovingMean.solution(steps, returns, window + 1)
+
+    @mistake("Your window holds one episode too few.")
+    def one_too_few(steps, returns, window):
+        return MovingMean.solution(steps, returns, window - 1)
+
+    @mistake("Your window ends before the episode: its own return is the newest in it.")
+    def without_the_newest(steps, returns, window):
+        in_time = returns[np.argsort(steps)]
+        last = [in_time[max(0, e - window) : max(e, 1)] for e in range(len(steps))]
+        return [episodes.mean() for episodes in last]
+
     @mistake("You take the mean of everything so far: the first falls then never leave the line.")
     def everything_so_far(steps, returns, window):
         return np.cumsum(returns[np.argsort(steps)]) / np.arange(1, len(steps) + 1)

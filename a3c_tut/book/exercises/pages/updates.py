@@ -70,6 +70,46 @@ class PolicyGradient(Exercise):
         right = PolicyGradient.solution(policy, action, advantage, 0.0)
         return right - beta * policy * np.log(policy)
 
+    @mistake("The entropy term is −β(log π + 1), the slope with respect to π: θ is asked for.")
+    def slope_of_the_probabilities(policy, action, advantage, beta):
+        right = PolicyGradient.solution(policy, action, advantage, 0.0)
+        return right - beta * (np.log(policy) + 1.0)
+
+    @mistake("The entropy term lacks the factor π(b).")
+    def not_weighted(policy, action, advantage, beta):
+        right = PolicyGradient.solution(policy, action, advantage, 0.0)
+        bonus = PolicyGradient.solution(policy, action, 0.0, beta)
+        return right + bonus / policy
+
+    @mistake("You took log₂ somewhere in the entropy: all logarithms here are natural ones.")
+    def in_bits(policy, action, advantage, beta):
+        return PolicyGradient.solution(policy, action, advantage, beta / np.log(2.0))
+
+    @mistake("You took the gradient of π(a), not of log π(a): the first term has π(a) too much.")
+    def gradient_of_the_probability(policy, action, advantage, beta):
+        return PolicyGradient.solution(policy, action, advantage * policy[action], beta)
+
+    @mistake("Only the logit of the action that was taken moves: the others do, too.")
+    def taken_logit_only(policy, action, advantage, beta):
+        chosen = np.eye(len(policy))[action]
+        return chosen * PolicyGradient.solution(policy, action, advantage, beta)
+
+    @mistake("Only the logit of the action that was taken gets the first term: the others do, too.")
+    def taken_logit_in_the_first_term(policy, action, advantage, beta):
+        chosen = np.eye(len(policy))[action]
+        bonus = PolicyGradient.solution(policy, action, 0.0, beta)
+        return chosen * PolicyGradient.solution(policy, action, advantage, 0.0) + bonus
+
+    @mistake("You added the entropy to the advantage: the bonus has a gradient of its own.")
+    def bonus_on_the_advantage(policy, action, advantage, beta):
+        entropy = -(policy * np.log(policy)).sum()
+        return PolicyGradient.solution(policy, action, advantage + beta * entropy, 0.0)
+
+    @mistake("You added −β log π(a) to the advantage: its mean is right, a single step is not.")
+    def surprise_on_the_advantage(policy, action, advantage, beta):
+        surprise = -beta * np.log(policy[action])
+        return PolicyGradient.solution(policy, action, advantage + surprise, 0.0)
+
 
 class CriticGradient(Exercise):
     """Write `grad_V`: minus the gradient of Equation {eq}`eq-value-gradient`, which
@@ -193,6 +233,15 @@ class Staleness(Exercise):
     @mistake("That is so only when all take turns: here a worker may come twice, or late.")
     def in_turn(schedule, num_workers):
         return [min(push, num_workers - 1) for push in range(len(schedule))]
+
+    @mistake("A worker's first push is stale, too: all pushes before it came since the beginning.")
+    def first_counts_nothing(schedule, num_workers):
+        staleness, seen = list(Staleness.solution(schedule, num_workers)), set()
+        for push, worker in enumerate(schedule):
+            if worker not in seen:
+                staleness[push] = 0
+            seen.add(worker)
+        return staleness
 
     @mistake("You count workers, not pushes: the same one may have pushed twice in between.")
     def workers(schedule, num_workers):
