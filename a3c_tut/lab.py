@@ -21,7 +21,7 @@ from a3c_tut.experiments import final_return, moving_average
 from a3c_tut.results import TrainingResult
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.training import train
-from a3c_tut.worlds import cliff_world, corridor_world, sparse_grid_world
+from a3c_tut.worlds import WORLDS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -206,12 +206,6 @@ class _Layer:
         return buffer.getvalue()
 
 
-#: The worlds that the lab offers.
-LAB_WORLDS = {
-    "cliff-world": lambda: cliff_world(),
-    "sparse grid": lambda: sparse_grid_world(),
-    "corridor": lambda: corridor_world(8),
-}
 _SCHEDULES = {
     "round robin": lambda num_workers: "round_robin",
     "random": lambda num_workers: "random",
@@ -292,7 +286,7 @@ class Lab:
                               style={"description_width": "9em"})  # fmt: skip
 
         return {
-            "world": choice("world", list(LAB_WORLDS), "cliff-world"),
+            "world": choice("world", list(WORLDS), "cliff"),
             "num_workers": slider("workers", default.num_workers, 1, 16),
             "rollout_length": slider("rollout length n", default.longest_rollout, 1, 50),
             "gamma": w.FloatSlider(default.gamma, min=0.8, max=1.0, step=0.01,
@@ -325,18 +319,17 @@ class Lab:
             for name, value in config.as_dict().items()
             if value != getattr(default, name)
         )
-        world = {"cliff-world": "cliff_world()", "sparse grid": "sparse_grid_world()",
-                 "corridor": "corridor_world(8)"}[self.knobs["world"].value]  # fmt: skip
+        world = WORLDS[self.knobs["world"].value].make.__name__
         return (
             "from a3c_tut import A3CConfig, RandomSchedule, train\n"
-            f"from a3c_tut import {world.split('(')[0]}\n"
+            f"from a3c_tut import {world}\n"
             f"config = A3CConfig({changed})\n"
-            f"result = train({world}, config, total_steps={self._total_steps}, "
+            f"result = train({world}(), config, total_steps={self._total_steps}, "
             f"seed={self.knobs['seed'].value}, schedule={self._schedule()!r})"
         )
 
     def _train(self) -> TrainingResult:
-        world = LAB_WORLDS[self.knobs["world"].value]()
+        world = WORLDS[self.knobs["world"].value].make()
         return train(world, self.config(), total_steps=self._total_steps,
                      seed=self.knobs["seed"].value, schedule=self._schedule())  # fmt: skip
 

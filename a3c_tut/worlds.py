@@ -7,9 +7,9 @@ ends there. Learners only ever sample from it; `a3c_tut.exact` solves it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -597,3 +597,32 @@ def _point(state: int, num_states: int) -> NDArray[np.float64]:
     start = np.zeros(num_states)
     start[state] = 1.0
     return start
+
+
+class Known(NamedTuple):
+    """A world that can be asked for by a name, and what is to be true of it.
+
+    Attributes
+    ----------
+    make : function without arguments
+    rewards : every reward that there is, from low to high
+    best : float
+        The best return from the start, without a discount.
+
+    Examples
+    --------
+    >>> WORLDS["cliff"].make().name, WORLDS["cliff"].best
+    ('cliff-world 4 × 12', -13.0)
+    """
+
+    make: Callable[[], TableWorld]
+    rewards: tuple[float, ...]
+    best: float
+
+
+#: The worlds that the lab and the live elements offer, and that the tests hold to what stands here.
+WORLDS = {
+    "cliff": Known(cliff_world, rewards=(-100.0, -1.0), best=-13.0),
+    "sparse-grid": Known(sparse_grid_world, rewards=(0.0, 1.0), best=1.0),
+    "corridor": Known(corridor_world, rewards=(0.0, 1.0), best=1.0),
+}

@@ -121,7 +121,7 @@ class TestLab:
 
     def test_the_code_reproduces_what_is_on_screen(self, lab):
         for name, value in {"num_workers": 4, "optimizer": "sgd", "schedule": "random",
-                            "seed": 3, "world": "sparse grid"}.items():  # fmt: skip
+                            "seed": 3, "world": "sparse-grid"}.items():  # fmt: skip
             lab.knobs[name].value = value
         names = {}
         exec(lab.code(), names)

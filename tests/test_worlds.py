@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import random_policies, random_worlds
 
-from a3c_tut.worlds import TableWorld, cliff_world, corridor_world, sparse_grid_world
+from a3c_tut.exact import optimal_values, state_occupancy
+from a3c_tut.worlds import WORLDS, TableWorld, cliff_world, corridor_world, sparse_grid_world
 
 #: Gymnasium counts the versions of its own worlds; any version will do here.
 CLIFF_WALKING, TAXI = (
@@ -359,3 +360,37 @@ class TestFromGymnasium:
             TableWorld.from_gymnasium("CartPole-v1")
         with pytest.raises(ValueError, match=r"env is object, which carries no table.*allowed"):
             TableWorld.from_gymnasium(object())
+
+
+def possible(world):
+    """Which outcomes there are, in the states that an episode comes to."""
+    uniform = np.full((world.num_states, world.num_actions), 1 / world.num_actions)
+    visited = state_occupancy(world, uniform, gamma=0.99) > 0.0
+    return (world.probability > 0.0) & visited[:, None, None]
+
+
+@pytest.mark.parametrize("name", WORLDS)
+class TestKnown:
+    """Every world that has a name is what is said of it."""
+
+    def test_its_rewards(self, name):
+        world = WORLDS[name].make()
+        assert tuple(np.unique(world.reward[possible(world)])) == WORLDS[name].rewards
+
+    def test_its_best_return_is_reached_within_its_time_limit(self, name):
+        world = WORLDS[name].make()
+        values = optimal_values(world, gamma=1.0, horizon=world.max_episode_steps)
+        assert float(world.start @ values) == WORLDS[name].best
+
+    def test_a_wrong_reward_would_be_noticed(self, name):
+        world = WORLDS[name].make()
+        for index in zip(*np.nonzero(possible(world)), strict=True):
+            reward = world.reward.copy()
+            reward[index] += 0.5
+            assert tuple(np.unique(reward[possible(world)])) != WORLDS[name].rewards
+
+    def test_it_has_a_function_of_its_own_in_the_package(self, name):
+        import a3c_tut
+
+        assert getattr(a3c_tut, WORLDS[name].make.__name__) is WORLDS[name].make
+        assert WORLDS[name].make.__doc__

@@ -28,14 +28,13 @@ from a3c_tut import (
     TableWorld,
     TrainingResult,
     cliff_world,
-    corridor_world,
-    sparse_grid_world,
     train,
 )
 from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.experiments import final_return
 from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
 from a3c_tut.files import print_what_can_be, written_whole
+from a3c_tut.worlds import WORLDS
 
 #: Pushes that the stepper shows at once.
 PUSHES_SHOWN = 24
@@ -58,9 +57,7 @@ class _Choice(NamedTuple):
 
 
 _WORLDS = {
-    "cliff": _Choice(cliff_world, "cliff_world()"),
-    "sparse-grid": _Choice(sparse_grid_world, "sparse_grid_world()"),
-    "corridor": _Choice(corridor_world, "corridor_world()"),
+    **{key: _Choice(known.make, f"{known.make.__name__}()") for key, known in WORLDS.items()},
     "frozen-lake": _Choice(_frozen_lake, 'TableWorld.from_gymnasium("FrozenLake-v1")'),
 }
 #: The worlds that a live element can offer.
@@ -81,6 +78,7 @@ def world_data(world: TableWorld) -> dict[str, Any]:
 
     Examples
     --------
+    >>> from a3c_tut import corridor_world
     >>> data = world_data(corridor_world(3))
     >>> data["num_states"], data["next_state"], data["references"]
     (3, [0, 1, 0, 2, 2, 2], {'optimum': 1.0})
@@ -440,7 +438,7 @@ def main() -> None:
     >>> command = patch("sys.argv", ["live", "run.json"])
     >>> with command, patch(f"{__name__}.record", return_value=result) as recorded:
     ...     main()
-    121 pushes; the next is another worker's in 100.0% of them
+    120 pushes; the next is another worker's in 100.0% of them
     >>> recorded.call_args.args
     ('run.json', 10)
     """
