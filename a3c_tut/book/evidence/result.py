@@ -181,9 +181,11 @@ def plot_ways(ways: Mapping[tuple[float, float, float | None], Floats]) -> Figur
         axes.set_title(f"β = {beta:g}", fontsize=10)
         axes.set_ylabel("clipping norm")
     panels[-1].set_xlabel("step size of the critic")
-    shown = {"edge, −13": WAYS[0], "middle, −15": WAYS[1], "wall, −17": WAYS[2]}
-    figure.legend(handles=[Patch(color=kinds[value], label=name) for name, value in shown.items()],
-                  ncols=3, loc="outside upper center", frameon=False, fontsize=9)  # fmt: skip
+    words = ("edge, −13", "middle, −15", "wall, −17", "none")
+    patches = [Patch(color=color, label=word)
+               for color, word in zip(kinds.values(), words, strict=True)]  # fmt: skip
+    figure.legend(handles=patches, ncols=4, loc="outside upper center", frameon=False, fontsize=9,
+                  columnspacing=1.0, handlelength=1.2)  # fmt: skip
     return figure
 
 
