@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import ndiff
+from inspect import getsource
+from textwrap import dedent
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ from a3c_tut.book.claims import Interval
 from a3c_tut.book.evidence.common import interval, percentile_ratio
 from a3c_tut.book.evidence.tuning import steps_needed
 from a3c_tut.experiments import compare, final_return
+from a3c_tut.gen_a3c_figures import listing_1
 
 _TWICE = 2 * A3CConfig().per_worker("critic_lr")[0]
 
@@ -40,6 +44,41 @@ ABLATIONS: dict[str, dict[str, object]] = {
         "lr_anneal": "global", "max_grad_norm": None, "critic_lr": _TWICE, "num_workers": 16,
     },
 }  # fmt: skip
+
+#: Listing 1 as the tutorial prints it.
+PRINTED_LISTING = """\
+for worker in range(num_workers):
+    states, actions, rewards = collect_rollout(theta_local[worker],
+        V_local[worker])
+    advantages = compute_n_step_advantages(states, rewards, V_global)
+    grad_theta, grad_V = accumulate_gradients(states, actions,
+        advantages)
+    theta_global += actor_lr * grad_theta
+    V_global += critic_lr * grad_V
+"""
+
+
+def compared_listings() -> list[str]:
+    """Return Listing 1 as printed and as it runs, line by line, the differences marked.
+
+    Returns
+    -------
+    list of str
+        With "- " in front of what is only printed, "+ " of what only runs, two blanks otherwise.
+
+    Examples
+    --------
+    >>> for line in compared_listings()[:4]:
+    ...     print(line)
+      for worker in range(num_workers):
+          states, actions, rewards = collect_rollout(theta_local[worker],
+    -         V_local[worker])
+    +         walkers[worker])
+    """
+    running = getsource(listing_1).split("# [listing-1-begin]\n")[1]
+    running = dedent(running.split("        # [listing-1-end]")[0])
+    both = ndiff(PRINTED_LISTING.splitlines(), running.splitlines())
+    return [line for line in both if not line.startswith("?")]
 
 
 class Effect(NamedTuple):

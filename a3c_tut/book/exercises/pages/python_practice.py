@@ -190,8 +190,8 @@ class HandOver(SilentBug):
         "reaching the goal. Bands: 95 % over 8 seeds.\n"
     )
     alt = (
-        "Two curves rise from below minus 200. The right one reaches about minus 20 within 5,000 "
-        "steps and stays there; the faulty one stops at minus 200 and runs level."
+        "Two curves rise from below minus 200. The right one is above minus 30 from step 6,000 "
+        "on; the faulty one stops at minus 200 and runs level."
     )
     begin = "Not yet: let the gradient be 1 once and then 0 for ever; what is pushed?"
     right = "Right: each gradient is handed over once."
