@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import Floats, interval, percentile_ratio, settling_seeds
+from a3c_tut.book.evidence.common import (
+    Floats,
+    interval,
+    median_ratio,
+    percentile_ratio,
+    settling_seeds,
+)
 from a3c_tut.book.evidence.kept import kept, kept_runs
 from a3c_tut.book.evidence.records import throughput_records
 from a3c_tut.book.evidence.step_ranges import LARGE, wider, working
@@ -201,7 +207,7 @@ def c01(measured: Sequence[Decorrelation] | None = None) -> dict[str, Interval]:
     measured = decorrelation() if measured is None else measured
     return {
         "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
-        "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
+        "long run": median_ratio(*np.transpose([m.scatter for m in measured])),
     }
 
 

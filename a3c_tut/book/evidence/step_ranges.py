@@ -24,8 +24,8 @@ from a3c_tut.experiments import final_return
 
 #: The factors by which both default step sizes are multiplied: 1/32, 1/16, …, 512.
 FACTORS = 2.0 ** np.arange(-5, 10)
-#: Those factors that make steps larger, those that make them smaller, and all of them.
-LARGE, SMALL, ALL = FACTORS > 1.0, FACTORS < 1.0, FACTORS > 0.0
+#: Those factors that make steps larger, and those that make them smaller.
+LARGE, SMALL = FACTORS > 1.0, FACTORS < 1.0
 
 
 def stepped(config: A3CConfig, factor: float, rates: Sequence[float] | None = None) -> A3CConfig:
@@ -103,7 +103,7 @@ def working(
 
 
 def wider(
-    this: NDArray[np.bool_], than: NDArray[np.bool_], part: NDArray[np.bool_] = ALL
+    this: NDArray[np.bool_], than: NDArray[np.bool_], part: NDArray[np.bool_] | None = None
 ) -> Interval:
     """Return at how many more step sizes one variant works than another, paired by seed.
 
@@ -114,11 +114,12 @@ def wider(
     this, than : (seeds, factors) bools
         As `working` returns them, for the same seeds and factors.
     part : (factors,) bools
-        Which of them count: `LARGE`, `SMALL` or `ALL`.
+        Which of them count: `LARGE` or `SMALL`. Default: all.
 
     Examples
     --------
     >>> wider(np.array([[True, True]] * 2), np.array([[True, False]] * 2), np.array([False, True]))
     Interval(mean=1.0, low=1.0, high=1.0)
     """
-    return interval((this[:, part].sum(axis=1) - than[:, part].sum(axis=1)).astype(float))
+    counted = slice(None) if part is None else part
+    return interval((this[:, counted].sum(axis=1) - than[:, counted].sum(axis=1)).astype(float))
