@@ -10,17 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, interval, percentile_ratio
-from a3c_tut.book.evidence.records import throughput
-from a3c_tut.book.evidence.step_ranges import wider, working
-from a3c_tut.experiments import each_seed, final_return, run_seeds
+from a3c_tut.book.evidence.common import (
+    Floats,
+    interval,
+    median_ratio,
+    percentile_ratio,
+    settling_seeds,
+)
+from a3c_tut.book.evidence.kept import kept, kept_runs
+from a3c_tut.book.evidence.records import throughput_records
+from a3c_tut.book.evidence.step_ranges import LARGE, wider, working
+from a3c_tut.experiments import final_return
 from a3c_tut.gen_a3c_figures import Walker, collect_rollout
 
 
 def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:
     """Return where a crew is, update by update, while its policy stands still (Section 1).
 
-    The policy is that of a run after 3,000 steps, when the way is found and falls still happen.
+    The policy is that of a run after 6,000 steps, when the way is found and falls still happen.
 
     Parameters
     ----------
@@ -42,7 +49,7 @@ def visited(num_workers: int, seed: int, rollouts: int = 1_200) -> Floats:
     ((60, 48), True)
     """
     world = cliff_world()
-    theta = train(world, total_steps=3_000, seed=seed).theta
+    theta = train(world, total_steps=6_000, seed=seed).theta
     config = A3CConfig(num_workers=num_workers)
     walkers = [Walker(world, config, worker, seed) for worker in range(num_workers)]
     shares = np.zeros((rollouts, world.num_states))
@@ -133,24 +140,54 @@ class Decorrelation(NamedTuple):
     scatter: Floats
 
 
-def decorrelation(seeds: Sequence[int] = THIRTY_SEEDS) -> list[Decorrelation]:
+#: How many updates ahead the curves look, and over how many a mean is taken.
+LAGS, STRETCH = 12, 120
+
+
+def compared(seed: int) -> Decorrelation:
     """Compare what one worker visits with what three do, at equal samples (Section 1).
+
+    Parameters
+    ----------
+    seed : int from 0
 
     Examples
     --------
-    >>> one, = decorrelation([1000])
+    >>> one = compared(seed=1000)
     >>> bool(one.predictable[0, 0] > one.predictable[1, 0])
     True
     """
+    both = [visited(workers, seed) for workers in (1, 3)]
+    return Decorrelation(
+        np.array([predictability(series, LAGS) for series in both]),
+        np.array([scatter_of_means(series, STRETCH) for series in both]),
+    )
 
-    def one(seed: int) -> Decorrelation:
-        both = [visited(workers, seed) for workers in (1, 3)]
-        return Decorrelation(
-            np.array([predictability(series, 12) for series in both]),
-            np.array([scatter_of_means(series, 120) for series in both]),
-        )
 
-    return each_seed(one, seeds)
+def decorrelation(seeds: Sequence[int] = settling_seeds(400)) -> list[Decorrelation]:
+    """Return `compared`, seed by seed; kept from run to run.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> made_up = np.full((1, 2 * LAGS + 2), 0.5)
+    >>> with patch(f"{__name__}.kept", return_value=made_up):
+    ...     decorrelation([1000])[0].scatter.tolist()
+    [0.5, 0.5]
+    """
+
+    def one(seed: int) -> Floats:
+        found = compared(seed)
+        return np.concatenate([found.predictable.ravel(), found.scatter])
+
+    asked = {"what": compared, "world": cliff_world(), "config": A3CConfig(), "lags": LAGS,
+             "stretch": STRETCH}  # fmt: skip
+    table = kept("introduction", "decorrelation", one, seeds, asked)
+    return [Decorrelation(row[:-2].reshape(2, LAGS), row[-2:]) for row in table]
 
 
 def c01(measured: Sequence[Decorrelation] | None = None) -> dict[str, Interval]:
@@ -170,7 +207,7 @@ def c01(measured: Sequence[Decorrelation] | None = None) -> dict[str, Interval]:
     measured = decorrelation() if measured is None else measured
     return {
         "neighbours": interval([m.predictable[0, 0] - m.predictable[1, 0] for m in measured]),
-        "long run": interval([m.scatter[0] / m.scatter[1] for m in measured]),
+        "long run": median_ratio(*np.transpose([m.scatter for m in measured])),
     }
 
 
@@ -187,7 +224,7 @@ def ranges() -> dict[str, NDArray[np.bool_]]:
     With a made-up answer in place of the runs:
 
     >>> from unittest.mock import patch
-    >>> def made_up(config, remember=0):
+    >>> def made_up(page, name, config, remember=0):
     ...     return config.num_workers, remember
     >>> with patch(f"{__name__}.working", made_up):
     ...     list(ranges().values())
@@ -195,10 +232,26 @@ def ranges() -> dict[str, NDArray[np.bool_]]:
     """
     alone = A3CConfig(num_workers=1)
     return {
-        "one worker": working(alone),
-        "three workers": working(A3CConfig()),
-        "one worker and a buffer": working(alone, remember=1_000),
+        "one worker": working("introduction", "one worker", alone),
+        "three workers": working("stability", "default", A3CConfig()),
+        "one worker and a buffer": working("introduction", "buffer", alone, remember=1_000),
     }
+
+
+def final_returns() -> Floats:
+    """Return what the default configuration ends at, seed by seed (C02); kept from run to run.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.kept_runs", lambda *given: given[5]):
+    ...     len(final_returns())
+    400
+    """
+    seeds = settling_seeds(400)
+    return kept_runs(
+        "introduction", "final return", final_return, cliff_world(), A3CConfig(), seeds, 60_000
+    )
 
 
 def c02(
@@ -211,34 +264,37 @@ def c02(
     works : mapping
         Default: `ranges()`.
     final : (seeds,) floats
-        Final returns of the default configuration. Default: they are measured.
+        Default: `final_returns()`.
 
     Examples
     --------
-    >>> half = np.array([[True, False]] * 2)
-    >>> works = {"three workers": half, "one worker": half, "one worker and a buffer": ~half & half}
-    >>> found = c02(works, final=[-17.0, -17.0])
+    Three workers that stand one doubling more than the others:
+
+    >>> same = np.tile(np.arange(15) < 8, (2, 1))
+    >>> works = {"three workers": np.tile(np.arange(15) < 9, (2, 1)), "one worker": same,
+    ...          "one worker and a buffer": same}
+    >>> found = c02(works, final=[-14.0, -14.0])
     >>> found["learns"].mean, found["over one worker"].mean, found["over a buffer"].mean
-    (-17.0, 0.0, 0.5)
+    (-14.0, 1.0, 1.0)
     """
     works = ranges() if works is None else works
-    if final is None:
-        final = run_seeds(cliff_world(), seeds=THIRTY_SEEDS, measure=final_return)
+    three = works["three workers"]
     return {
-        "learns": interval(final),
-        "over one worker": wider(works["three workers"], works["one worker"]),
-        "over a buffer": wider(works["three workers"], works["one worker and a buffer"]),
+        "learns": interval(final_returns() if final is None else final),
+        "over one worker": wider(three, works["one worker"], LARGE),
+        "over a buffer": wider(three, works["one worker and a buffer"], LARGE),
     }
 
 
 def c03() -> dict[str, Interval]:
-    """Do worker processes use more than one core? From the committed record (Section 1).
+    """Do worker processes use more than one core? From the committed records (Section 1).
 
     Examples
     --------
-    >>> found = c03()["speed-up"]
-    >>> found.low < found.mean < found.high
-    True
+    >>> found = c03()
+    >>> list(found), found["first record"].mean > found["third record"].mean
+    (['first record', 'second record', 'third record'], True)
     """
-    rates = throughput()["steps_per_second"]["5"]
-    return {"speed-up": percentile_ratio(rates["2"], rates["1"])}
+    rates = [record["steps_per_second"]["5"] for record in throughput_records()]
+    found = [percentile_ratio(one["2"], one["1"]) for one in rates]
+    return dict(zip(("first record", "second record", "third record"), found, strict=True))

@@ -22,14 +22,21 @@ from a3c_tut.book.evidence.common import Floats
 from a3c_tut.book.places import DATA, in_data
 
 
-def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0) -> None:
+def record_schedule(
+    path: str | os.PathLike[str], num_workers: int = 3, seed: int = 0, least_changes: int = 0
+) -> None:
     """Run real processes, and keep their schedule, and what it belongs to, in a small file.
+
+    A run of some milliseconds may be over before the second worker has its turn. So the first of
+    several runs is kept in which all workers push and the turn changes so many times.
 
     Parameters
     ----------
     path : path of the file to write
     num_workers : int from 1
     seed : int from 0
+    least_changes : int from 0
+        Of the worker, from one push to the next.
 
     Raises
     ------
@@ -51,10 +58,16 @@ def record_schedule(path: str | os.PathLike[str], num_workers: int = 3, seed: in
     [0, 1, 0, 1]
     """
     world, config = cliff_world(), A3CConfig(num_workers=num_workers)
-    result = train(world, config, seed=seed, runner="processes")
+    runs = 0
+    while True:
+        result, runs = train(world, config, seed=seed, runner="processes"), runs + 1
+        changes = np.count_nonzero(np.diff(result.schedule))
+        if changes >= least_changes and len(np.unique(result.schedule)) == num_workers:
+            break
     about = {
         "world": world.name, "config": config.as_dict(), "seed": seed,
-        "total_steps": result.total_steps, "cores": os.cpu_count(),
+        "total_steps": result.total_steps, "runs": runs, "least_changes": least_changes,
+        "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1), "system": platform.system(),
         "python": platform.python_version(), "date": datetime.date.today().isoformat(),
     }  # fmt: skip
@@ -232,6 +245,24 @@ def throughput() -> dict[str, Any]:
     """
     content: dict[str, Any] = json.loads(in_data("throughput.json").read_text("utf-8"))
     return content
+
+
+def throughput_records() -> list[dict[str, Any]]:
+    """Read all records of `record_throughput`, the one that `throughput` reads last (C03).
+
+    Returns
+    -------
+    list of dict, oldest first
+
+    Examples
+    --------
+    Each was taken on a quieter machine than the one before:
+
+    >>> [record["machine"]["load"] for record in throughput_records()]
+    [[5.9, 14.0], [1.6, 3.9], [0.4, 1.5]]
+    """
+    earlier = json.loads(in_data("throughput-earlier.json").read_text("utf-8"))
+    return [*earlier, throughput()]
 
 
 if __name__ == "__main__":

@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from a3c_tut import A3CConfig, RandomSchedule, TableWorld, cliff_world, train
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import THIRTY_SEEDS, Floats, bca_ratio, interval
+from a3c_tut.book.evidence.common import (
+    Floats,
+    interval,
+    median_ratio,
+    percentile_ratio,
+    settling_seeds,
+)
 from a3c_tut.book.evidence.controls import watch
+from a3c_tut.book.evidence.kept import kept, kept_runs
 from a3c_tut.book.evidence.records import process_schedule
-from a3c_tut.book.evidence.step_ranges import STEP_RANGE, wider, working
+from a3c_tut.book.evidence.step_ranges import FACTORS, LARGE, stepped, wider, working
 from a3c_tut.book.evidence.tuning import measured, steps_needed
 from a3c_tut.engine.buffers import COUNTERS
 from a3c_tut.exact import expected_rollout_gradient
-from a3c_tut.experiments import each_seed
 from a3c_tut.gen_a3c_figures import (
     Walker,
     accumulate_gradients,
@@ -132,16 +138,131 @@ def _expected(
     return expected_rollout_gradient(scaled, theta, V, n, config.gamma, _beta(config), start=begin)
 
 
-def added_noise(drifts: Sequence[Drift]) -> float:
-    """Return what age adds to the noise of some gradients, in percent of the chance part.
+def late_pushes(schedule: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pushes of a schedule before which others had pushed since the worker's last one.
+
+    Parameters
+    ----------
+    schedule : (U,) ints
+
+    Returns
+    -------
+    first, later : ints each
+        Numbers of pushes, counted from 0: those that were a worker's very first, and the others.
 
     Examples
     --------
-    >>> added_noise([Drift(chance=3.0, age=0.0, staleness=0), Drift(1.0, 1.0, 2)])
+    Worker 1 begins late, and worker 0 comes back late:
+
+    >>> [pushes.tolist() for pushes in late_pushes(np.array([0, 0, 1, 1, 0]))]
+    [[2], [4]]
+    """
+    changes = 1 + np.flatnonzero(np.diff(schedule) != 0)
+    beginnings = np.unique(schedule, return_index=True)[1]
+    is_first = np.isin(changes, beginnings)
+    return changes[is_first], changes[~is_first]
+
+
+def drawn_pushes(seed: int, schedule: NDArray[np.int64], count: int = 5) -> NDArray[np.int64]:
+    """Return some of the later `late_pushes` of a schedule, drawn at random.
+
+    Parameters
+    ----------
+    seed : int from 0
+    schedule : (U,) ints
+    count : int
+
+    Examples
+    --------
+    >>> drawn_pushes(seed=0, schedule=np.array([0, 1, 0, 1, 0]), count=2).tolist()
+    [3, 4]
+    """
+    _, later = late_pushes(schedule)
+    return np.sort(np.random.default_rng(seed).choice(later, count, replace=False))
+
+
+def noise(
+    name: str, moments: Sequence[int] | None, schedule: NDArray[np.int64] | None = None,
+    seeds: Sequence[int] = settling_seeds(400),
+) -> Floats:  # fmt: skip
+    """Return what age and chance sum up to over the moments of each seed's run; kept.
+
+    Parameters
+    ----------
+    name : str
+        Under which it is kept.
+    moments : sequence of int, or None
+        The updates before which to look; None: the seed's own `drawn_pushes`.
+    schedule : (U,) ints, optional
+    seeds : sequence of int
+
+    Returns
+    -------
+    (seeds, 2) floats
+        Sum of `Drift.age`, and sum of `Drift.chance`.
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> def at_once(page, name, one, seeds, asked):
+    ...     return np.array([one(seed) for seed in seeds])
+    >>> with patch(f"{__name__}.kept", at_once):
+    ...     noise("learning", [50, 100], seeds=[0, 1]).shape
+    (2, 2)
+    """
+
+    def one(seed: int) -> list[float]:
+        chosen = moments
+        if chosen is None:
+            assert schedule is not None
+            chosen = drawn_pushes(seed, schedule).tolist()
+        found = drift(seed, chosen, schedule)
+        # fsum: `sum` rounds otherwise from Python 3.12 on.
+        return [fsum(d.age for d in found), fsum(d.chance for d in found)]
+
+    asked = {"what": drift, "world": cliff_world(), "config": A3CConfig(), "moments": moments,
+             "schedule": schedule}  # fmt: skip
+    return kept("stability", f"noise: {name}", one, seeds, asked)
+
+
+def added_noise(summed: Floats) -> Interval:
+    """Return what age adds to the noise of some gradients, in percent of the chance part.
+
+    Parameters
+    ----------
+    summed : (seeds, 2) floats
+        As `noise` returns it.
+
+    Examples
+    --------
+    >>> added_noise(np.array([[0.0, 3.0], [1.0, 1.0]])).mean
     25.0
     """
-    # fsum: `sum` rounds otherwise from Python 3.12 on.
-    return 100.0 * fsum(d.age for d in drifts) / fsum(d.chance for d in drifts)
+    found = percentile_ratio(summed[:, 0], summed[:, 1])
+    return Interval(100.0 * found.mean, 100.0 * found.low, 100.0 * found.high)
+
+
+def c04(summed: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
+    """Does asynchrony increase gradient noise? (Section 2.3).
+
+    Parameters
+    ----------
+    summed : mapping
+        Default: `noise` while learning, late in a run, and at late pushes of real processes.
+
+    Examples
+    --------
+    >>> summed = {"learning": np.array([[0.0, 3.0], [1.0, 1.0]])}
+    >>> {name: found.mean for name, found in c04(summed).items()}
+    {'learning': 25.0}
+    """
+    if summed is None:
+        summed = {
+            "learning": noise("learning", WHILE_LEARNING),
+            "late": noise("late", AFTER_LEARNING),
+            "real processes": noise("real processes", None, process_schedule().schedule),
+        }
+    return {name: added_noise(one) for name, one in summed.items()}
 
 
 def variety(visits: NDArray[np.int64]) -> float:
@@ -157,16 +278,16 @@ def variety(visits: NDArray[np.int64]) -> float:
 
 
 def exploration(
-    seeds: Sequence[int] = THIRTY_SEEDS, total_steps: int = 3_000, **arms: Mapping[str, Any]
-) -> dict[str, Floats]:
-    """Return, for each arm and seed, the effective number of state–action pairs tried.
+    arms: Mapping[str, Mapping[str, Any]], seeds: Sequence[int] = settling_seeds(1_000),
+    total_steps: int = 3_000,
+) -> dict[str, Floats]:  # fmt: skip
+    """Return, for each arm and seed, the effective number of state–action pairs tried; kept.
 
     Parameters
     ----------
+    arms : mapping of a name to arguments of `watch`
     seeds : sequence of int
     total_steps : int, environment steps of all workers of a run
-    **arms : mapping each
-        Arguments of `watch`, under the arm's name.
 
     Returns
     -------
@@ -175,72 +296,27 @@ def exploration(
 
     Examples
     --------
-    >>> tried = exploration([0, 1], 300, alone={"config": A3CConfig(num_workers=1)}, three={})
+    >>> from unittest.mock import patch
+    >>> def at_once(page, name, one, seeds, asked):
+    ...     return np.array([one(seed) for seed in seeds])
+    >>> with patch(f"{__name__}.kept", at_once):
+    ...     alone = {"config": A3CConfig(num_workers=1)}
+    ...     tried = exploration({"alone": alone, "three": {}}, [0, 1], 300)
     >>> {arm: numbers.shape for arm, numbers in tried.items()}
     {'alone': (2,), 'three': (2,)}
     >>> bool(1.0 <= tried["three"].min() <= tried["three"].max() <= 48 * 4)
     True
     """
 
-    def one(arm: Mapping[str, Any], seed: int) -> float:
-        asked = {"config": A3CConfig(), **arm}
-        return variety(watch(cliff_world(), seed=seed, total_steps=total_steps, **asked).visits)
+    def one(given: Mapping[str, Any], seed: int) -> float:
+        return variety(watch(cliff_world(), seed=seed, total_steps=total_steps, **given).visits)
 
-    return {name: np.array(each_seed(partial(one, arm), seeds)) for name, arm in arms.items()}
-
-
-def late_pushes(schedule: NDArray[np.int64], count: int = 7) -> NDArray[np.int64]:
-    """Return some pushes of a schedule before which others had pushed, evenly spaced.
-
-    Parameters
-    ----------
-    schedule : (U,) ints
-    count : int
-
-    Returns
-    -------
-    (count,) ints
-        The numbers of those pushes, counted from 0.
-
-    Examples
-    --------
-    >>> late_pushes(np.array([0, 0, 1, 1, 0]), 2).tolist()
-    [2, 4]
-    """
-    changes = 1 + np.flatnonzero(np.diff(schedule) != 0)
-    return changes[np.linspace(0, len(changes) - 1, count).round().astype(int)]
-
-
-def c04(
-    real: NDArray[np.int64] | None = None, seeds: Sequence[int] = THIRTY_SEEDS
-) -> dict[str, Interval]:
-    """Does asynchrony increase gradient noise? (Section 2.3).
-
-    Parameters
-    ----------
-    real : (U,) ints
-        The schedule of real processes. Default: the recorded one of three.
-    seeds : sequence of int
-
-    Examples
-    --------
-    Age adds something to the noise, be it little:
-
-    >>> found = c04(np.arange(60) % 3, seeds=[0, 1])
-    >>> list(found), found["learning"].low > 0.0
-    (['learning', 'late', 'real processes'], True)
-    """
-
-    real = process_schedule().schedule if real is None else real
-
-    def added(moments: Sequence[int], schedule: NDArray[np.int64] | None = None) -> Interval:
-        return interval(each_seed(lambda s: added_noise(drift(s, moments, schedule)), seeds))
-
-    return {
-        "learning": added(WHILE_LEARNING),
-        "late": added(AFTER_LEARNING),
-        "real processes": added(late_pushes(real).tolist(), real),
-    }
+    found = {}
+    for name, arm in arms.items():
+        given = {"config": A3CConfig(), **arm}
+        asked = {"what": variety, "world": cliff_world(), "total_steps": total_steps, **given}
+        found[name] = kept("stability", f"tried: {name}", partial(one, given), seeds, asked)
+    return found
 
 
 #: One worker ten times slower than the two others.
@@ -273,7 +349,7 @@ def c05(tried: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
     >>> {name: found.text(1) for name, found in c05(tried).items()}
     {'asynchronous': '1.1', 'several': '2.0'}
     """
-    tried = exploration(THIRTY_SEEDS, 3_000, **EXPLORERS) if tried is None else tried
+    tried = exploration(EXPLORERS) if tried is None else tried
     return {
         "asynchronous": interval(tried["three, in turn"] / tried["three, synchronous"]),
         "several": interval(tried["three, synchronous"] / tried["one worker"]),
@@ -282,8 +358,9 @@ def c05(tried: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
 
 #: Rates of three workers that are far apart; their mean is 1.
 APART = (0.1, 1.0, 1.9)
-#: The step sizes above the default one.
-LARGE = slice(4, None)
+#: Steps in which rollouts of fifty make at least as many pushes as those of three in 60,000. They
+#: make more in a run that has learned, since a rollout ends with its episode.
+A_MILLION = 1_000_000
 _LONG, _FREE = {"rollout_length": 50}, {"max_grad_norm": None}
 _SGD, _OWN = {"optimizer": "sgd"}, {"shared_statistics": False}
 
@@ -294,7 +371,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "default": ({}, {}),
     "n = 1": ({"rollout_length": 1}, {}),
     "n = 50": (_LONG, {}),
-    "n = 50, no clipping": ({**_LONG, **_FREE}, {}),
+    "n = 50, looking 3 ahead": ({**_LONG, "window": 3}, {}),
     "no clipping": (_FREE, {}),
     "SGD": (_SGD, {}),
     "SGD, no clipping": ({**_SGD, **_FREE}, {}),
@@ -302,37 +379,57 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "shared annealing": ({"lr_anneal": "global"}, {"schedule": TEN_TIMES_SLOWER}),
     "own annealing": ({"lr_anneal": "per_worker"}, {"schedule": TEN_TIMES_SLOWER}),
     "own statistics": (_OWN, {}),
-    "none of the three": ({**_LONG, **_FREE}, {"rates": APART}),
     "small n alone": (_FREE, {"rates": APART}),
+}
+#: What takes `A_MILLION` steps: only at the larger step sizes, on fewer seeds.
+#:
+#: :meta hide-value:
+LONGER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "n = 50, a million steps": (_LONG, {}),
+    "n = 50, no clipping, a million steps": ({**_LONG, **_FREE}, {}),
+    "default, a million steps": ({}, {}),
+    "no clipping, a million steps": (_FREE, {}),
     "clipping alone": (_LONG, {"rates": APART}),
+    "none of the three": ({**_LONG, **_FREE}, {"rates": APART}),
 }
 
 
-def stability(
-    names: Sequence[str], seeds: Sequence[int] = THIRTY_SEEDS
-) -> dict[str, NDArray[np.bool_]]:
-    """Return `working` for some of the `VARIANTS` (Section 2.3).
+def stability(names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Return `working` for some of the `VARIANTS` and of those that take `LONGER` (Section 2.3).
 
     Parameters
     ----------
     names : sequence of str
-    seeds : sequence of int
 
     Returns
     -------
     dict
-        For each name (seeds, step sizes) bools.
+        For each name (seeds, factors) bools; for the longer ones (fewer seeds, larger factors).
 
     Examples
     --------
-    >>> stability(["default"], seeds=[0])["default"].shape
-    (1, 8)
+    With a made-up answer in place of the runs:
+
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.working", lambda page, name, config, **asked: sorted(asked)):
+    ...     print(stability(["default", "clipping alone"]))
+    {'default': [], 'clipping alone': ['factors', 'rates', 'seeds', 'total_steps']}
     """
     found = {}
     for name in names:
-        settings, asked = VARIANTS[name]
-        found[name] = working(A3CConfig(**settings), seeds=seeds, **asked)
+        settings, asked = {**VARIANTS, **LONGER}[name]
+        if name in LONGER:
+            asked = {**asked, "total_steps": A_MILLION, "factors": FACTORS[LARGE],
+                     "seeds": settling_seeds(120)}  # fmt: skip
+        found[name] = working("stability", name, A3CConfig(**settings), **asked)
     return found
+
+
+def _wider_at_large_steps(this: NDArray[np.bool_], than: NDArray[np.bool_]) -> Interval:
+    """Compare at the larger step sizes, on the seeds that both have."""
+    large = [table if table.shape[1] == LARGE.sum() else table[:, LARGE] for table in (this, than)]
+    count = min(len(table) for table in large)
+    return wider(large[0][:count], large[1][:count])
 
 
 def c06(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Interval]:
@@ -341,25 +438,28 @@ def c06(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Inter
     Parameters
     ----------
     works : mapping
-        Default: `stability` of "default", "n = 50", and both without clipping.
+        Default: `stability` of "default", "n = 50", and both without clipping; with n = 50 also in
+        a million steps.
 
     Examples
     --------
-    Long rollouts that fail at the four largest of eight step sizes:
+    Long rollouts that fail in 60,000 steps, and in a million where nothing is clipped:
 
-    >>> works = {name: np.ones((2, 8), dtype=bool)
-    ...          for name in ("default", "n = 50", "no clipping", "n = 50, no clipping")}
-    >>> works["n = 50"][:, LARGE] = False
+    >>> works = {name: np.ones((2, 15), dtype=bool) for name in ("default", "no clipping")}
+    >>> works |= {"n = 50": np.zeros((2, 15), dtype=bool)}
+    >>> works |= {"n = 50, a million steps": np.ones((2, 9), dtype=bool)}
+    >>> works |= {"n = 50, no clipping, a million steps": np.zeros((2, 9), dtype=bool)}
     >>> {name: found.mean for name, found in c06(works).items()}
-    {'all steps': 0.5, 'large steps': 1.0, 'large steps unclipped': 0.0}
+    {'all steps': 15.0, 'large steps': 0.0, 'large steps unclipped': 9.0}
     """
     if works is None:
-        works = stability(("default", "n = 50", "no clipping", "n = 50, no clipping"))
-    large = {name: table[:, LARGE] for name, table in works.items()}
+        works = stability(("default", "no clipping", "n = 50", "n = 50, a million steps",
+                           "n = 50, no clipping, a million steps"))  # fmt: skip
+    free = works["no clipping"], works["n = 50, no clipping, a million steps"]
     return {
         "all steps": wider(works["default"], works["n = 50"]),
-        "large steps": wider(large["default"], large["n = 50"]),
-        "large steps unclipped": wider(large["no clipping"], large["n = 50, no clipping"]),
+        "large steps": _wider_at_large_steps(works["default"], works["n = 50, a million steps"]),
+        "large steps unclipped": _wider_at_large_steps(*free),
     }
 
 
@@ -373,17 +473,18 @@ def c07(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Inter
 
     Examples
     --------
-    >>> works = {name: np.ones((2, 8), dtype=bool)
+    >>> works = {name: np.ones((2, 15), dtype=bool)
     ...          for name in ("default", "no clipping", "SGD", "SGD, no clipping")}
-    >>> works["SGD, no clipping"][:, 6:] = False
+    >>> works["SGD, no clipping"][:, 11:] = False
     >>> {name: found.mean for name, found in c07(works).items()}
-    {'with RMSprop': 0.0, 'with SGD': 0.25}
+    {'with RMSprop': 0.0, 'with SGD': 4.0, 'with SGD over all steps': 4.0}
     """
     if works is None:
         works = stability(("default", "no clipping", "SGD", "SGD, no clipping"))
     return {
-        "with RMSprop": wider(works["default"], works["no clipping"]),
-        "with SGD": wider(works["SGD"], works["SGD, no clipping"]),
+        "with RMSprop": wider(works["default"], works["no clipping"], LARGE),
+        "with SGD": wider(works["SGD"], works["SGD, no clipping"], LARGE),
+        "with SGD over all steps": wider(works["SGD"], works["SGD, no clipping"]),
     }
 
 
@@ -398,47 +499,53 @@ def c08(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Inter
 
     Examples
     --------
-    >>> works = {name: np.ones((2, 8), dtype=bool)
+    >>> works = {name: np.ones((2, 15), dtype=bool)
     ...          for name in ("default", "rates apart", "shared annealing", "own annealing")}
-    >>> works["rates apart"][:, 7] = False
+    >>> works["rates apart"][:, 14] = False
     >>> {name: found.mean for name, found in c08(works).items()}
-    {'rates apart': 0.125, 'annealing apart': 0.0}
+    {'rates apart': 1.0, 'annealing apart': 0.0}
     """
     if works is None:
         works = stability(("default", "rates apart", "shared annealing", "own annealing"))
     return {
-        "rates apart": wider(works["default"], works["rates apart"]),
-        "annealing apart": wider(works["shared annealing"], works["own annealing"]),
+        "rates apart": wider(works["default"], works["rates apart"], LARGE),
+        "annealing apart": wider(works["shared annealing"], works["own annealing"], LARGE),
     }
 
 
-#: The best of the step sizes for each optimizer, by the mean steps to −20 on the seeds below.
-FASTEST = {"default": 0.2, "own statistics": 0.2, "SGD": 0.4}
+#: The best of the factors for each optimizer, by the median steps to −20 on the seeds below.
+FASTEST = {"default": 4.0, "own statistics": 4.0, "SGD": 64.0}
 #: The seeds on which they were found.
 FASTEST_SEEDS = range(100, 130)
 
 
-def steps_at(name: str, step_size: float, seeds: Sequence[int] = THIRTY_SEEDS) -> Floats:
-    """Return the steps until 50 episodes return −20 on average, seed by seed; at most 60,000.
+def steps_at(name: str, factor: float, seeds: Sequence[int] = settling_seeds(1_000)) -> Floats:
+    """Return the steps until 50 episodes return −20 on average, at most 60,000; kept.
 
     Parameters
     ----------
     name : str
         One of the `VARIANTS`.
-    step_size : float
+    factor : float
+        Of both step sizes.
     seeds : sequence of int
 
     Examples
     --------
-    >>> bool(steps_at("default", 0.2, [0])[0] < 10_000)
-    True
+    >>> from unittest.mock import patch
+    >>> def asked(page, name, measure, world, config, seeds, total_steps):
+    ...     return name, config.actor_lr, len(seeds)
+    >>> with patch(f"{__name__}.kept_runs", asked):
+    ...     steps_at("default", 2.0)
+    ('steps: default, 2', (0.1, 0.1, 0.1), 1000)
     """
-    config = A3CConfig(**{**VARIANTS[name][0], "actor_lr": step_size, "critic_lr": step_size})
-    return measured(steps_needed, cliff_world(), config, seeds, total_steps=60_000)
+    config = stepped(A3CConfig(**VARIANTS[name][0]), factor)
+    where = f"steps: {name}, {factor:g}"
+    return kept_runs("stability", where, steps_needed, cliff_world(), config, seeds, 60_000)
 
 
 def fastest(name: str) -> float:
-    """Return the step size of `STEP_RANGE` that is fastest on `FASTEST_SEEDS`; see `FASTEST`.
+    """Return the factor that is fastest on `FASTEST_SEEDS` by the median; see `FASTEST`.
 
     Parameters
     ----------
@@ -447,16 +554,22 @@ def fastest(name: str) -> float:
 
     Examples
     --------
-    With made-up times in place of 240 runs:
+    With made-up times in place of 450 runs:
 
     >>> from unittest.mock import patch
-    >>> def steps(name, size, seeds):
-    ...     return np.array([abs(size - 0.3)])
-    >>> with patch(f"{__name__}.steps_at", steps):
+    >>> def steps(measure, world, config, seeds, total_steps):
+    ...     return [abs(config.actor_lr[0] - 0.11)]
+    >>> with patch(f"{__name__}.measured", steps):
     ...     fastest("default")
-    0.2
+    2.0
     """
-    return float(min(STEP_RANGE, key=lambda size: steps_at(name, size, FASTEST_SEEDS).mean()))
+
+    def median_steps(factor: float) -> float:
+        config = stepped(A3CConfig(**VARIANTS[name][0]), factor)
+        steps = measured(steps_needed, cliff_world(), config, FASTEST_SEEDS, total_steps=60_000)
+        return float(np.median(steps))
+
+    return float(min(FACTORS, key=median_steps))
 
 
 def c09(
@@ -469,13 +582,14 @@ def c09(
     works : mapping
         Default: `stability` of "default", "own statistics" and "SGD".
     steps : mapping
-        Default: `steps_at` of the same at their `FASTEST` step sizes.
+        Default: `steps_at` of the same at their `FASTEST` factors.
 
     Examples
     --------
-    >>> works = {name: np.ones((2, 8), dtype=bool) for name in ("default", "own statistics", "SGD")}
+    >>> names = "default", "own statistics", "SGD"
+    >>> works = {name: np.ones((2, 15), dtype=bool) for name in names}
     >>> steps = {"default": np.array([4e3, 5e3, 6e3]), "own statistics": np.array([4e3, 6e3, 5e3]),
-    ...          "SGD": np.array([8e3, 9e3, 13e3])}
+    ...          "SGD": np.array([8e3, 10e3, 13e3])}
     >>> found = c09(works, steps)
     >>> found["over SGD"].mean, found["steps of own statistics"].mean, found["steps of SGD"].mean
     (0.0, 1.0, 2.0)
@@ -483,10 +597,10 @@ def c09(
     works = stability(list(FASTEST)) if works is None else works
     steps = {name: steps_at(name, FASTEST[name]) for name in FASTEST} if steps is None else steps
     return {
-        "over own statistics": wider(works["default"], works["own statistics"]),
+        "over own statistics": wider(works["default"], works["own statistics"], LARGE),
         "over SGD": wider(works["default"], works["SGD"]),
-        "steps of own statistics": bca_ratio(steps["own statistics"], steps["default"]),
-        "steps of SGD": bca_ratio(steps["SGD"], steps["default"]),
+        "steps of own statistics": median_ratio(steps["own statistics"], steps["default"]),
+        "steps of SGD": median_ratio(steps["SGD"], steps["default"]),
     }
 
 
@@ -497,20 +611,23 @@ def c19(works: Mapping[str, NDArray[np.bool_]] | None = None) -> dict[str, Inter
     ----------
     works : mapping
         Default: `stability` of "default", "none of the three", "small n alone",
-        "clipping alone" and "n = 50, no clipping".
+        "clipping alone" and "n = 50, no clipping, a million steps".
 
     Examples
     --------
-    >>> works = {name: np.ones((2, 8), dtype=bool)
-    ...          for name in ("default", "none of the three", "small n alone", "clipping alone",
-    ...                       "n = 50, no clipping")}
-    >>> works["none of the three"][:, LARGE] = False
+    >>> works = {name: np.ones((2, 15), dtype=bool) for name in ("default", "small n alone")}
+    >>> works |= {name: np.ones((2, 9), dtype=bool)
+    ...           for name in ("clipping alone", "n = 50, no clipping, a million steps")}
+    >>> works["none of the three"] = np.zeros((2, 9), dtype=bool)
     >>> found = c19(works)
     >>> found["over none"].mean, found["over one rate alone"].mean
-    (0.5, 0.0)
+    (9.0, 0.0)
     """
     alone = {"over none": "none of the three", "over small n alone": "small n alone",
              "over clipping alone": "clipping alone",
-             "over one rate alone": "n = 50, no clipping"}  # fmt: skip
+             "over one rate alone": "n = 50, no clipping, a million steps"}  # fmt: skip
     works = stability(("default", *alone.values())) if works is None else works
-    return {name: wider(works["default"], works[other]) for name, other in alone.items()}
+    few = {key: table[: len(works["none of the three"])] for key, table in works.items()}
+    return {
+        name: _wider_at_large_steps(few["default"], few[other]) for name, other in alone.items()
+    }

@@ -175,8 +175,8 @@ class WorkerSeeds(SilentBug):
         "settings otherwise, eight seeds; mean return of the last 50 episodes, with 95 % intervals."
     )
     alt = (
-        "Return against steps. The right program is above −30 from the beginning of the curve; "
-        "the faulty one begins below −400 and is still below −300 at the end."
+        "Return against steps, 4,000 to 7,500. Both begin near −800. The right program is above "
+        "−30 from 6,500 on; the faulty one is still below −400 at the end."
     )
 
     @staticmethod
@@ -221,4 +221,10 @@ class WorkerSeeds(SilentBug):
             return plain.returns_at(at, cliff_world(), config, plain.Parts(streams=streams))
 
         at = np.linspace(4_000, 7_500, 8)
-        return Curves(at, cls.both(returns), "steps of all workers", "return")
+        seen = cls.both(returns)
+        faulty, right = (np.asarray(rows).mean(axis=0) for rows in seen.values())
+        assert abs(faulty[0] + 800) < 50
+        assert abs(right[0] + 800) < 50
+        assert faulty.max() < -400
+        assert right[at >= 6_500].min() > -30
+        return Curves(at, seen, "steps of all workers", "return")
