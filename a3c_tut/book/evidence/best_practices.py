@@ -109,7 +109,7 @@ def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     Returns
     -------
     (M,) floats
-        In the world's units, one number per seed: 1,500 of them at the default, else 600.
+        In the world's units, one number per seed: 1,500 of them at the default, else 3,500.
 
     Examples
     --------
@@ -121,7 +121,8 @@ def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     return kept_runs(
         "best_practices", f"annealing {kind}, step x {factor:g}{', one slow' if slow else ''}",
         final_return, cliff_world(), scaled(factor, lr_anneal=ANNEALING[kind]),
-        settling_seeds(1_500 if factor == 1.0 else 600), TOTAL_STEPS,
+        settling_seeds(1_500) if factor == 1.0 else settling_seeds(3_500, first=200_000),
+        TOTAL_STEPS,
         schedule=FIVE_TIMES_SLOWER if slow else None,
     )  # fmt: skip
 
