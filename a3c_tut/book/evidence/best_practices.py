@@ -127,6 +127,29 @@ def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     )  # fmt: skip
 
 
+@cache
+def longer_returns(kind: str) -> Floats:
+    """Return the same at the default step sizes, for four times as many steps.
+
+    Parameters
+    ----------
+    kind : one of `ANNEALING`
+
+    Returns
+    -------
+    (400,) floats
+
+    Examples
+    --------
+    >>> longer_returns("none").shape
+    (400,)
+    """
+    return kept_runs(
+        "best_practices", f"annealing {kind}, four times the steps", final_return, cliff_world(),
+        scaled(1.0, lr_anneal=ANNEALING[kind]), SEEDS, 4 * TOTAL_STEPS,
+    )  # fmt: skip
+
+
 def cut_off(returns: Floats) -> Floats:
     """Return returns that count as `LEARNED` where they are below: not learned is not learned.
 
