@@ -278,10 +278,14 @@ def monitored(result: TrainingResult, high: float, low: float = LOW) -> Monitore
 def in_numbers(result: TrainingResult, high: float) -> tuple[float, ...]:
     """Return a monitored run as numbers, which can be kept.
 
+    Parameters
+    ----------
+    result, high : as in `monitored`
+
     Examples
     --------
     >>> from a3c_tut import train
-    >>> in_numbers(train(cliff_world(), total_steps=20_000), high=1_000.0)
+    >>> in_numbers(train(cliff_world(), total_steps=2_000), high=1_000.0)
     (0.0, nan, 0.0, 0.0)
     """
     run = monitored(result, high)
