@@ -160,17 +160,26 @@ def measure_side_by_side(rollout_length: int = 5, total_steps: int = 3_000_000) 
 
     >>> from unittest.mock import patch
     >>> starts = iter((0, 1))
-    >>> def looks(num_workers, rollout_length, total_steps, together):
+    >>> def looks(num_workers, rollout_length, total_steps, before_go):
+    ...     before_go()
     ...     start = next(starts)
     ...     return [(start + second, 100_000 * second) for second in range(11)]
     >>> with patch(f"{__name__}._looks", looks):
     ...     measure_side_by_side(total_steps=1_000_000)
     200000.0
     """
-    both = threading.Barrier(2)
+    both, ready = threading.Barrier(2), threading.Event()
+
+    def first_waits() -> None:
+        ready.set()
+        both.wait(timeout=60.0)
+
+    asked = 1, rollout_length, total_steps
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(_looks, 1, rollout_length, total_steps, both) for _ in range(2)]
-        return _rate([run.result() for run in runs])
+        first = pool.submit(_looks, *asked, first_waits)
+        ready.wait(timeout=60.0)  # two threads that start processes at once disturb each other
+        second = pool.submit(_looks, *asked, lambda: both.wait(timeout=60.0))
+        return _rate([second.result(), first.result()])
 
 
 _Looks = list[tuple[float, int]]
@@ -178,7 +187,7 @@ _Looks = list[tuple[float, int]]
 
 def _looks(
     num_workers: int, rollout_length: int, total_steps: int,
-    together: threading.Barrier | None = None,
+    before_go: Callable[[], object] = lambda: None,
 ) -> _Looks:  # fmt: skip
     """Run processes; return when the parent looked at the step counter, and what it saw."""
     import time
@@ -190,8 +199,7 @@ def _looks(
 
     class Team(TableTeam):
         def go(self) -> None:
-            if together is not None:
-                together.wait(timeout=60.0)
+            before_go()
             super().go()
 
     config = A3CConfig(num_workers=num_workers, rollout_length=rollout_length)
