@@ -17,8 +17,10 @@ from a3c_tut.book.evidence.tuning import SPARSE_STEPS, SPARSE_WORLDS, successes
 SPARSE_TEAM = 8
 #: The seeds that settle; the first 400 of them where that is enough.
 SPARSE_SEEDS = settling_seeds(1_000)
-#: The seeds that choose a step size, and by what the default's are multiplied.
-CHOOSING_SEEDS, FACTORS = range(1000, 1060), (0.5, 1.0, 2.0, 4.0)
+#: The seeds that choose a step size.
+CHOOSING_SEEDS = range(1000, 1060)
+#: By what the default's step sizes are multiplied to choose from.
+FACTORS = (0.5, 1.0, 2.0, 4.0)
 
 
 def stepped(num_workers: int, factor: float) -> A3CConfig:
