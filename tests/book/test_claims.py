@@ -298,6 +298,7 @@ def test_no_evidence_takes_settling_seeds_from_elsewhere():
         if names:
             fixed[path.stem] = dict(names)
     assert fixed == {
+        "sparse_rewards": {"CHOOSING_SEEDS": "range(1000, 1060)"},
         "stability": {"FASTEST_SEEDS": "range(100, 130)"},
         "tuning": {"TUNING_SEEDS": "range(1000, 1030)"},
     }

@@ -21,7 +21,7 @@ from a3c_tut.book.evidence.common import (
     seeds_needed,
 )
 from a3c_tut.book.evidence.controls import train_synchronously
-from a3c_tut.book.evidence.records import throughput
+from a3c_tut.book.evidence.records import all_throughputs, throughput
 from a3c_tut.book.evidence.result import row_policy
 from a3c_tut.monitoring import calibrated_high, norm_warnings
 
@@ -174,6 +174,25 @@ def test_memory_grows_with_the_buffer_and_the_workers():
         2 * cpu_training.table_memory(16).workers
     )
     assert cpu_training.table_memory(transitions=10).buffer == 180
+
+
+def test_the_speed_is_measured_once_the_record_has_unrelated_runs(monkeypatch):
+    rates = {"1": [4.0, 4.0], "2": [6.0, 6.0], "side by side": [8.0, 8.0]}
+    record = {"steps_per_second": {"20": rates, "5": rates}}
+    monkeypatch.setattr(cpu_training, "throughput", lambda: record)
+    assert cpu_training.c10()["two workers over two unrelated runs"].mean == 0.75
+    del rates["side by side"]
+    assert len(cpu_training.c10()) == 2
+
+
+def test_every_record_of_the_speed_is_kept():
+    records = all_throughputs()
+    assert len(records) >= 3
+    assert "earlier" not in records[-1]
+    assert [record["date"] for record in records] == sorted(record["date"] for record in records)
+    for record in records:
+        for rates in record["steps_per_second"].values():
+            assert {len(measured) for measured in rates.values()} == {30}
 
 
 def test_a_missing_record_is_named(tmp_path, monkeypatch):

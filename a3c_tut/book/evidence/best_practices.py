@@ -10,11 +10,20 @@ import numpy as np
 
 from a3c_tut import A3CConfig, RandomSchedule, TrainingResult, cliff_world
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import Floats, interval, percentile_ratio
-from a3c_tut.book.evidence.tuning import TUNING_SEEDS, each_run, measured, steps_needed
+from a3c_tut.book.evidence.common import (
+    LEARNED,
+    Floats,
+    interval,
+    median_ratio,
+    settling_seeds,
+)
+from a3c_tut.book.evidence.kept import kept_runs
+from a3c_tut.book.evidence.tuning import TOTAL_STEPS, TUNING_SEEDS, each_run, steps_needed
 from a3c_tut.experiments import final_return
 from a3c_tut.monitoring import calibrated_high, norm_warnings
 
+#: The seeds that settle; C13 takes more of them.
+SEEDS = settling_seeds(400)
 #: Own pushes between two syncs.
 SYNC_PERIODS = (1, 2, 5, 10, 20, 50)
 
@@ -29,17 +38,20 @@ def sync_steps(period: int) -> Floats:
 
     Returns
     -------
-    (60,) floats
+    (400,) floats
         Environment steps of all workers, one number per seed; see `steps_needed`.
 
     Examples
     --------
     A copy that is refreshed at every fiftieth push costs steps:
 
-    >>> bool(sync_steps(50).mean() > sync_steps(1).mean())
+    >>> bool(np.median(sync_steps(50)) > np.median(sync_steps(1)))
     True
     """
-    return measured(steps_needed, cliff_world(), A3CConfig(sync_every=period))
+    return kept_runs(
+        "best_practices", f"sync every {period}", steps_needed, cliff_world(),
+        A3CConfig(sync_every=period), SEEDS, TOTAL_STEPS,
+    )  # fmt: skip
 
 
 def c12() -> dict[str, Interval]:
@@ -51,7 +63,7 @@ def c12() -> dict[str, Interval]:
     True
     """
     return {
-        f"steps, every {period} pushes": percentile_ratio(sync_steps(period), sync_steps(1))
+        f"steps, every {period} pushes": median_ratio(sync_steps(period), sync_steps(1))
         for period in (5, 50)
     }
 
@@ -60,34 +72,93 @@ def c12() -> dict[str, Interval]:
 ANNEALING = {"none": None, "global": "global", "per worker": "per_worker"}
 #: One worker five times slower than the two others.
 FIVE_TIMES_SLOWER = RandomSchedule((1.0, 1.0, 0.2))
+#: By what the default's step sizes are multiplied where they are to be too large.
+TOO_LARGE = 8.0
+
+
+def scaled(factor: float, **settings: object) -> A3CConfig:
+    """Return the default with both step sizes multiplied by a factor.
+
+    Parameters
+    ----------
+    factor : float from 0
+    **settings
+        Further settings.
+
+    Examples
+    --------
+    >>> scaled(8.0, lr_anneal="global")
+    A3CConfig(actor_lr=0.4, critic_lr=0.24, lr_anneal='global')
+    """
+    actor, critic = (factor * A3CConfig().per_worker(name)[0] for name in ("actor_lr", "critic_lr"))
+    return A3CConfig(actor_lr=actor, critic_lr=critic, **settings)  # type: ignore[arg-type]
 
 
 @cache
-def annealed_returns(kind: str, step_size: float, slow: bool = False) -> Floats:
+def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     """Return the mean returns of the last 100 episodes, with this annealing and first step size.
 
     Parameters
     ----------
     kind : one of `ANNEALING`
-    step_size : float from 0, of actor and critic, at first
+    factor : float from 0
+        By which the default's step sizes are multiplied.
     slow : bool
         Whether one of the three workers is five times slower than the others.
 
     Returns
     -------
-    (60,) floats
-        In the world's units, one number per seed.
+    (M,) floats
+        In the world's units, one number per seed: 1,500 of them at the default, else 3,500.
 
     Examples
     --------
-    >>> returns = annealed_returns("global", 0.1)
+    >>> returns = annealed_returns("global", 1.0)
     >>> # −13 is the optimum
     >>> returns.shape, bool(-20.0 < returns.mean() < -13.0)
-    ((60,), True)
+    ((1500,), True)
     """
-    config = A3CConfig(actor_lr=step_size, critic_lr=step_size, lr_anneal=ANNEALING[kind])  # type: ignore[arg-type]
-    schedule = FIVE_TIMES_SLOWER if slow else None
-    return measured(final_return, cliff_world(), config, schedule=schedule)
+    return kept_runs(
+        "best_practices", f"annealing {kind}, step x {factor:g}{', one slow' if slow else ''}",
+        final_return, cliff_world(), scaled(factor, lr_anneal=ANNEALING[kind]),
+        settling_seeds(1_500) if factor == 1.0 else settling_seeds(3_500, first=200_000),
+        TOTAL_STEPS,
+        schedule=FIVE_TIMES_SLOWER if slow else None,
+    )  # fmt: skip
+
+
+@cache
+def longer_returns(kind: str) -> Floats:
+    """Return the same at the default step sizes, for four times as many steps.
+
+    Parameters
+    ----------
+    kind : one of `ANNEALING`
+
+    Returns
+    -------
+    (400,) floats
+
+    Examples
+    --------
+    >>> longer_returns("none").shape
+    (400,)
+    """
+    return kept_runs(
+        "best_practices", f"annealing {kind}, four times the steps", final_return, cliff_world(),
+        scaled(1.0, lr_anneal=ANNEALING[kind]), SEEDS, 4 * TOTAL_STEPS,
+    )  # fmt: skip
+
+
+def cut_off(returns: Floats) -> Floats:
+    """Return returns that count as `LEARNED` where they are below: not learned is not learned.
+
+    Examples
+    --------
+    >>> cut_off(np.array([-13.0, -200.0])).tolist()
+    [-13.0, -20.0]
+    """
+    return np.maximum(returns, LEARNED)
 
 
 def c13() -> dict[str, Interval]:
@@ -98,26 +169,33 @@ def c13() -> dict[str, Interval]:
     With made-up returns, to which annealing adds 2 if it is the worker's own, else 1:
 
     >>> from unittest.mock import patch
-    >>> def returns(kind, step_size, slow=False):
+    >>> def returns(kind, factor, slow=False):
     ...     return -17.0 + np.full(2, {"none": 0.0, "global": 1.0, "per worker": 2.0}[kind])
     >>> with patch(f"{__name__}.annealed_returns", returns):
     ...     [found.mean for found in c13().values()]
     [2.0, 2.0, 1.0]
     """
-    own, none = "per worker", "none"
+
+    def gain(over: str, factor: float, slow: bool = False) -> Interval:
+        own, other = (
+            cut_off(annealed_returns(kind, factor, slow)) for kind in ("per worker", over)
+        )
+        return interval(own - other)
+
     return {
-        "over none, step 0.1": interval(annealed_returns(own, 0.1) - annealed_returns(none, 0.1)),
-        "over none, step 0.3": interval(annealed_returns(own, 0.3) - annealed_returns(none, 0.3)),
-        "over global, step 0.3, one slow": interval(
-            annealed_returns(own, 0.3, True) - annealed_returns("global", 0.3, True)
-        ),
+        "over none, default step": gain("none", 1.0),
+        "over none, eight times the step": gain("none", TOO_LARGE),
+        "over global, eight times the step, one slow": gain("global", TOO_LARGE, slow=True),
     }
 
 
-#: Step sizes at which plain SGD without clipping goes well, or goes wrong.
-HEALTHY_SIZES, WILD_SIZES = (0.1, 0.2), (0.3, 0.4, 0.5, 0.7)
+#: Factors of the default's step sizes, from what goes well with plain SGD without clipping to what
+#: goes wrong.
+WILD_FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 #: A norm from which on a run has blown up, and the updates by which a warning has to come first.
 BLOWN_UP, AHEAD = 1e6, 10
+#: A median of 500 norms below this is a low warning.
+LOW = 1e-3
 
 
 class MonitoredRun(NamedTuple):
@@ -145,15 +223,15 @@ class MonitoredRun(NamedTuple):
     low: bool
 
 
-def unclipped(step_size: float) -> A3CConfig:
-    """Return plain SGD without clipping: what can go wrong, can.
+def unclipped(factor: float) -> A3CConfig:
+    """Return plain SGD without clipping, step sizes multiplied: what can go wrong, can.
 
     Examples
     --------
-    >>> unclipped(0.3).max_grad_norm is None
+    >>> unclipped(4.0).max_grad_norm is None
     True
     """
-    return A3CConfig(optimizer="sgd", actor_lr=step_size, critic_lr=step_size, max_grad_norm=None)
+    return scaled(factor, optimizer="sgd", max_grad_norm=None)
 
 
 @cache
@@ -162,14 +240,17 @@ def norm_threshold() -> float:
 
     Examples
     --------
-    >>> 100.0 < norm_threshold() < 200.0
+    >>> 500.0 < norm_threshold() < 2_000.0
     True
     """
-    healthy = each_run(lambda run: run, cliff_world(), unclipped(0.1), TUNING_SEEDS)
+    healthy = each_run(lambda run: run, cliff_world(), unclipped(1.0), TUNING_SEEDS)
     return calibrated_high(healthy)
 
 
-def monitored(result: TrainingResult, high: float, low: float = 1e-3) -> MonitoredRun:
+_ENDS = ("works", "blows up", "collapses")
+
+
+def monitored(result: TrainingResult, high: float, low: float = LOW) -> MonitoredRun:
     """Say how a run ended, and what a monitor with these thresholds said of it.
 
     Parameters
@@ -181,7 +262,7 @@ def monitored(result: TrainingResult, high: float, low: float = 1e-3) -> Monitor
     Examples
     --------
     >>> from a3c_tut import train
-    >>> monitored(train(cliff_world(), total_steps=20_000), high=200.0).end
+    >>> monitored(train(cliff_world(), total_steps=20_000), high=1_000.0).end
     'works'
     """
     blown = np.flatnonzero(~(result.updates["grad_norm"] < BLOWN_UP))
@@ -194,21 +275,45 @@ def monitored(result: TrainingResult, high: float, low: float = 1e-3) -> Monitor
     return MonitoredRun(end, lead, "high" in said, "low" in said)
 
 
+def in_numbers(result: TrainingResult, high: float) -> tuple[float, ...]:
+    """Return a monitored run as numbers, which can be kept.
+
+    Parameters
+    ----------
+    result, high : as in `monitored`
+
+    Examples
+    --------
+    >>> from a3c_tut import train
+    >>> in_numbers(train(cliff_world(), total_steps=2_000), high=1_000.0)
+    (0.0, nan, 0.0, 0.0)
+    """
+    run = monitored(result, high)
+    return float(_ENDS.index(run.end)), run.lead, float(run.high), float(run.low)
+
+
 @cache
-def monitored_runs(step_size: float) -> tuple[MonitoredRun, ...]:
+def monitored_runs(factor: float) -> tuple[MonitoredRun, ...]:
     """Run plain SGD without clipping at a step size, and monitor the norms.
 
     Parameters
     ----------
-    step_size : float, of actor and critic
+    factor : float, by which actor's and critic's step sizes are multiplied
 
     Examples
     --------
-    >>> {run.end for run in monitored_runs(0.1)}
-    {'works'}
+    >>> "works" in {run.end for run in monitored_runs(1.0)}
+    True
     """
-    look = partial(monitored, high=norm_threshold())
-    return tuple(each_run(look, cliff_world(), unclipped(step_size)))
+    runs = kept_runs(
+        "best_practices", f"monitored, step x {factor:g}",
+        partial(in_numbers, high=norm_threshold()), cliff_world(), unclipped(factor), SEEDS,
+        TOTAL_STEPS,
+    )  # fmt: skip
+    return tuple(
+        MonitoredRun(_ENDS[int(end)], float(lead), bool(high), bool(low))
+        for end, lead, high, low in runs
+    )
 
 
 def monitored_by_end() -> dict[str, list[MonitoredRun]]:
@@ -226,16 +331,14 @@ def monitored_by_end() -> dict[str, list[MonitoredRun]]:
     >>> from unittest.mock import patch
     >>> fine = MonitoredRun("works", np.nan, False, False)
     >>> blown = MonitoredRun("blows up", 50.0, True, False)
-    >>> def runs(size):
-    ...     return fine, blown if size > 0.2 else fine
+    >>> def runs(factor):
+    ...     return fine, blown if factor > 2.0 else fine
     >>> with patch(f"{__name__}.monitored_runs", runs):
     ...     {end: len(runs) for end, runs in monitored_by_end().items()}
     {'works': 8, 'blows up': 4, 'collapses': 0}
     """
-    runs = [run for size in HEALTHY_SIZES + WILD_SIZES for run in monitored_runs(size)]
-    return {
-        end: [run for run in runs if run.end == end] for end in ("works", "blows up", "collapses")
-    }
+    runs = [run for factor in WILD_FACTORS for run in monitored_runs(factor)]
+    return {end: [run for run in runs if run.end == end] for end in _ENDS}
 
 
 def c14(runs: Mapping[str, Sequence[MonitoredRun]] | None = None) -> dict[str, Interval]:

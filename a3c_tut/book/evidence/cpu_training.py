@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from a3c_tut import A3CConfig, cliff_world
 from a3c_tut.book.claims import Interval
@@ -89,8 +90,38 @@ def pixel_memory(
     return BytesNeeded(transitions * (84 * 84 + 6), num_workers * (2 * 4 * weights + rollout))
 
 
+def speed_ratios(
+    record: Mapping[str, Any], above: str = "2", below: str = "1"
+) -> dict[int, Interval]:
+    """Return by how much one way of running is faster than another, by rollout length.
+
+    Parameters
+    ----------
+    record : mapping, as `throughput` returns it
+    above, below : "1", "2" or "side by side"
+
+    Returns
+    -------
+    dict
+        Empty if the record has no such measurements.
+
+    Examples
+    --------
+    >>> record = {"steps_per_second": {"5": {"1": [4.0, 4.0], "2": [6.0, 6.0]}}}
+    >>> speed_ratios(record)[5].mean, speed_ratios(record, "2", "side by side")
+    (1.5, {})
+    """
+    return {
+        int(length): percentile_ratio(rates[above], rates[below])
+        for length, rates in record["steps_per_second"].items()
+        if above in rates and below in rates
+    }
+
+
 def c10() -> dict[str, Interval]:
     """Measure C10: what two processes are worth, and what no replay buffer saves.
+
+    The speed is left out while the record has no two unrelated runs to compare with.
 
     Examples
     --------
@@ -99,10 +130,11 @@ def c10() -> dict[str, Interval]:
     >>> round(c10()["buffer against workers, pixels"].mean)
     79
     """
-    rates = throughput()["steps_per_second"]["5"]
     table, pixels = table_memory(), pixel_memory()
-    return {
-        "speed-up of two processes": percentile_ratio(rates["2"], rates["1"]),
+    effects: dict[str, Interval] = {}
+    if over_unrelated := speed_ratios(throughput(), "2", "side by side"):
+        effects["two workers over two unrelated runs"] = over_unrelated[5]
+    return effects | {
         "buffer against workers, pixels": interval([pixels.buffer / pixels.workers]),
         "buffer against workers, table": interval([table.buffer / table.workers]),
     }

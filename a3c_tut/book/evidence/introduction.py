@@ -18,7 +18,7 @@ from a3c_tut.book.evidence.common import (
     settling_seeds,
 )
 from a3c_tut.book.evidence.kept import kept, kept_runs
-from a3c_tut.book.evidence.records import throughput_records
+from a3c_tut.book.evidence.records import all_throughputs
 from a3c_tut.book.evidence.step_ranges import LARGE, wider, working
 from a3c_tut.experiments import final_return
 from a3c_tut.gen_a3c_figures import Walker, collect_rollout
@@ -295,6 +295,6 @@ def c03() -> dict[str, Interval]:
     >>> list(found), found["first record"].mean > found["third record"].mean
     (['first record', 'second record', 'third record'], True)
     """
-    rates = [record["steps_per_second"]["5"] for record in throughput_records()]
+    rates = [record["steps_per_second"]["5"] for record in all_throughputs()]
     found = [percentile_ratio(one["2"], one["1"]) for one in rates]
     return dict(zip(("first record", "second record", "third record"), found, strict=True))

@@ -2,7 +2,7 @@
 
     python -m a3c_tut.book.evidence.records
 
-takes the record of the speed anew.
+takes the record of the speed anew: some minutes, on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import datetime
 import json
 import os
 import platform
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,6 +154,55 @@ def measure_throughput(
     ...     measure_throughput(2, total_steps=1_000_000)
     100000.0
     """
+    return _rate([_looks(num_workers, rollout_length, total_steps)])
+
+
+def measure_side_by_side(rollout_length: int = 5, total_steps: int = 3_000_000) -> float:
+    """Return the environment steps a second of two runs of one process each that share nothing.
+
+    They begin together, and count while both run: what two cores are worth here and now.
+
+    Parameters
+    ----------
+    rollout_length : int
+    total_steps : int, of each
+
+    Examples
+    --------
+    With made-up looks at the step counters, of a run that begins a second after the other:
+
+    >>> from unittest.mock import patch
+    >>> starts = iter((0, 1))
+    >>> def looks(num_workers, rollout_length, total_steps, before_go):
+    ...     before_go()
+    ...     start = next(starts)
+    ...     return [(start + second, 100_000 * second) for second in range(11)]
+    >>> with patch(f"{__name__}._looks", looks):
+    ...     measure_side_by_side(total_steps=1_000_000)
+    200000.0
+    """
+    both, ready = threading.Barrier(2), threading.Event()
+
+    def first_waits() -> None:
+        ready.set()
+        both.wait(timeout=60.0)
+
+    asked = 1, rollout_length, total_steps
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(_looks, *asked, first_waits)
+        ready.wait(timeout=60.0)  # two threads that start processes at once disturb each other
+        second = pool.submit(_looks, *asked, lambda: both.wait(timeout=60.0))
+        return _rate([second.result(), first.result()])
+
+
+_Looks = list[tuple[float, int]]
+
+
+def _looks(
+    num_workers: int, rollout_length: int, total_steps: int,
+    before_go: Callable[[], object] = lambda: None,
+) -> _Looks:  # fmt: skip
+    """Run processes; return when the parent looked at the step counter, and what it saw."""
     import time
 
     from a3c_tut.engine.crew import Job
@@ -158,11 +210,15 @@ def measure_throughput(
     from a3c_tut.engine.team import TableTeam
     from a3c_tut.errors import WorkerError
 
-    world = cliff_world()
+    class Team(TableTeam):
+        def go(self) -> None:
+            before_go()
+            super().go()
+
     config = A3CConfig(num_workers=num_workers, rollout_length=rollout_length)
-    looks: list[tuple[float, int]] = []
+    looks: _Looks = []
     failures: list[WorkerError] = []
-    team = TableTeam(Job.fresh(world, config, total_steps), total_steps)
+    team = Team(Job.fresh(cliff_world(), config, total_steps), total_steps)
     try:
         processes.run(
             team, start_method="spawn", on_worker_failure="raise", failures=failures,
@@ -170,13 +226,23 @@ def measure_throughput(
         )  # fmt: skip
     finally:
         team.close()
-    moving = [look for look in looks if 0.1 * total_steps < look[1] < 0.9 * total_steps]
-    (begin, first), (end, last) = moving[0], moving[-1]
-    return (last - first) / (end - begin)
+    return [look for look in looks if 0.1 * total_steps < look[1] < 0.9 * total_steps]
+
+
+def _rate(runs: list[_Looks]) -> float:
+    """Return the steps a second of all runs together, while all of them run."""
+    begin, end = max(looks[0][0] for looks in runs), min(looks[-1][0] for looks in runs)
+    made = 0.0
+    for looks in runs:
+        times, steps = zip(*looks, strict=True)
+        made += float(np.interp(end, times, steps) - np.interp(begin, times, steps))
+    return made / (end - begin)
 
 
 def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> dict[str, Any]:
-    """Measure one and two processes in turns, and write what came out, and where, to a file.
+    """Measure one process, two, and two unrelated runs in turns; write it to a file, and where.
+
+    What the file holds so far is kept among the earlier records.
 
     Parameters
     ----------
@@ -186,7 +252,8 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
     Returns
     -------
     dict
-        "steps_per_second", by rollout length and number of processes; machine, versions and date.
+        "steps_per_second", by rollout length and number of processes, or "side by side"; machine,
+        versions and date; "earlier", a list of records like this, oldest first.
 
     Raises
     ------
@@ -199,22 +266,32 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
 
     >>> import tempfile
     >>> from unittest.mock import patch
-    >>> def speed(num_workers, rollout_length):
-    ...     return 1_000_000 * num_workers
-    >>> made_up = patch(f"{__name__}.measure_throughput", speed)
-    >>> with tempfile.TemporaryDirectory() as folder, made_up:
-    ...     record = record_throughput(Path(folder) / "throughput.json", repetitions=2)
+    >>> made_up = (
+    ...     patch(f"{__name__}.measure_throughput", lambda workers, length: 1_000_000 * workers),
+    ...     patch(f"{__name__}.measure_side_by_side", lambda length: 1_500_000),
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder, made_up[0], made_up[1]:
+    ...     path = Path(folder) / "throughput.json"
+    ...     for repetitions in (1, 2):
+    ...         record = record_throughput(path, repetitions)
     >>> record["steps_per_second"]["5"]
-    {'1': [1000000, 1000000], '2': [2000000, 2000000]}
+    {'1': [1000000, 1000000], '2': [2000000, 2000000], 'side by side': [1500000, 1500000]}
+    >>> [before["steps_per_second"]["20"]["2"] for before in record["earlier"]]
+    [[2000000]]
     """
     import numba
 
-    rates: dict[str, dict[str, list[int]]] = {n: {"1": [], "2": []} for n in ("5", "20")}
+    ways: dict[str, Callable[[int], float]] = {
+        "1": lambda length: measure_throughput(1, length),
+        "2": lambda length: measure_throughput(2, length),
+        "side by side": measure_side_by_side,
+    }
+    rates: dict[str, dict[str, list[int]]] = {n: {way: [] for way in ways} for n in ("5", "20")}
     load = [os.getloadavg()[0]]
     for _ in range(repetitions):
-        for length, by_workers in rates.items():
-            for workers, measured_rates in by_workers.items():
-                measured_rates.append(round(measure_throughput(int(workers), int(length))))
+        for length, by_way in rates.items():
+            for way, measured_rates in by_way.items():
+                measured_rates.append(round(ways[way](int(length))))
         load.append(os.getloadavg()[0])
     record = {
         "what": "environment steps a second, cliff-world 4 × 12, by rollout length and processes",
@@ -224,9 +301,19 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
                      "numba": numba.__version__},
         "date": datetime.date.today().isoformat(),
         "steps_per_second": rates,
+        "earlier": _and_before(Path(path)),
     }  # fmt: skip
     Path(path).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
+
+
+def _and_before(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a file, oldest first."""
+    if not path.exists():
+        return []
+    latest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    earlier: list[dict[str, Any]] = latest.pop("earlier", [])
+    return [*earlier, latest]
 
 
 def throughput() -> dict[str, Any]:
@@ -240,29 +327,26 @@ def throughput() -> dict[str, Any]:
     Examples
     --------
     >>> record = throughput()
-    >>> {n: sorted(rates) for n, rates in record["steps_per_second"].items()}
+    >>> {n: sorted(rates)[:2] for n, rates in record["steps_per_second"].items()}
     {'5': ['1', '2'], '20': ['1', '2']}
     """
     content: dict[str, Any] = json.loads(in_data("throughput.json").read_text("utf-8"))
     return content
 
 
-def throughput_records() -> list[dict[str, Any]]:
-    """Read all records of `record_throughput`, the one that `throughput` reads last (C03).
+def all_throughputs() -> list[dict[str, Any]]:
+    """Return every record of the speed that was taken, oldest first; `throughput` is the last.
 
     Returns
     -------
-    list of dict, oldest first
+    list of dict
 
     Examples
     --------
-    Each was taken on a quieter machine than the one before:
-
-    >>> [record["machine"]["load"] for record in throughput_records()]
-    [[5.9, 14.0], [1.6, 3.9], [0.4, 1.5]]
+    >>> [record["date"] for record in all_throughputs()][-1] == throughput()["date"]
+    True
     """
-    earlier = json.loads(in_data("throughput-earlier.json").read_text("utf-8"))
-    return [*earlier, throughput()]
+    return _and_before(in_data("throughput.json"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world
-from a3c_tut.book.evidence.common import SEED_OFFSET, Floats
+from a3c_tut.book.evidence.common import Floats, settling_seeds
 from a3c_tut.book.evidence.kept import kept_runs
 from a3c_tut.exact import action_values, policy_values
 from a3c_tut.experiments import outcome
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BETAS = (0.0, 0.01)
 CRITIC_STEPS = (0.003, 0.01, 0.03, 0.1, 0.3)
 NORMS = (0.3, 0.7, 2.0, 7.0, 30.0, None)
-SEEDS = range(1000 + SEED_OFFSET, 1040 + SEED_OFFSET)
+SEEDS = settling_seeds(40, first=1000)
 #: What the most probable paths of the cliff-world return: the edge, the middle, the wall.
 WAYS = (-13.0, -15.0, -17.0)
 

@@ -2,22 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from a3c_tut import TrainingResult
+from a3c_tut import A3CConfig, TrainingResult
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import SIXTY_SEEDS, Floats, percentile_ratio
-from a3c_tut.book.evidence.tuning import (
-    SPARSE_STEPS,
-    SPARSE_WORLDS,
-    measured,
-    sparse_tuned,
-    successes,
-)
+from a3c_tut.book.evidence.common import Floats, percentile_ratio, settling_seeds
+from a3c_tut.book.evidence.controls import watch
+from a3c_tut.book.evidence.kept import kept, kept_runs
+from a3c_tut.book.evidence.tuning import SPARSE_STEPS, SPARSE_WORLDS, successes
 
 #: Workers of the team that is compared with one.
 SPARSE_TEAM = 8
+#: The seeds that settle; the first 400 of them where that is enough.
+SPARSE_SEEDS = settling_seeds(1_000)
+#: The seeds that choose a step size.
+CHOOSING_SEEDS = range(1000, 1060)
+#: By what the default's step sizes are multiplied to choose from.
+FACTORS = (0.5, 1.0, 2.0, 4.0)
+
+
+def stepped(num_workers: int, factor: float) -> A3CConfig:
+    """Return the default with so many workers, and its step sizes multiplied.
+
+    Parameters
+    ----------
+    num_workers : int from 1
+    factor : float from 0
+
+    Examples
+    --------
+    >>> stepped(8, 2.0)
+    A3CConfig(num_workers=8, actor_lr=0.1, critic_lr=0.06)
+    """
+    default = A3CConfig(num_workers=num_workers)
+    steps = [factor * default.per_worker(name)[0] for name in ("actor_lr", "critic_lr")]
+    return replace(default, actor_lr=steps[0], critic_lr=steps[1])
+
+
+@cache
+def step_factor(world: str, num_workers: int) -> float:
+    """Return the factor that brings most successes on the seeds that choose.
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    num_workers : int from 1
+
+    Examples
+    --------
+    >>> step_factor("grid", 1) in FACTORS
+    True
+    """
+
+    def score(factor: float) -> float:
+        name = f"step x {factor:g}, {world}, {num_workers}"
+        config = stepped(num_workers, factor)
+        return float(
+            kept_runs(
+                "sparse_rewards", name, successes, SPARSE_WORLDS[world], config, CHOOSING_SEEDS,
+                SPARSE_STEPS,
+            ).mean()
+        )  # fmt: skip
+
+    return max(FACTORS, key=score)
 
 
 def first_success(result: TrainingResult) -> float:
@@ -52,6 +101,18 @@ class Sparse(NamedTuple):
     first: Floats
 
 
+def outcome(result: TrainingResult) -> tuple[float, float]:
+    """Return successes and steps to the first of them.
+
+    Examples
+    --------
+    >>> from a3c_tut import corridor_world, train
+    >>> outcome(train(corridor_world(30), total_steps=1_000))
+    (0.0, 1000.0)
+    """
+    return successes(result), first_success(result)
+
+
 @cache
 def sparse_runs(
     world: str, num_workers: int, equal_seeds: bool = False, steps: int = SPARSE_STEPS
@@ -69,19 +130,54 @@ def sparse_runs(
     Returns
     -------
     Sparse
-        One number per seed.
+        One number per seed: of all seeds for different workers and the usual number of steps, else
+        of the first 400.
 
     Examples
     --------
-    >>> runs = sparse_runs("corridor", 1, steps=1_000)
-    >>> len(runs.first) == len(SIXTY_SEEDS), bool(runs.first.max() <= 1_000.0)
+    >>> runs = sparse_runs("corridor", 1)
+    >>> len(runs.first) == len(SPARSE_SEEDS), bool(runs.first.max() <= SPARSE_STEPS)
     (True, True)
     """
-    both = measured(
-        lambda run: (successes(run), first_success(run)), SPARSE_WORLDS[world],
-        sparse_tuned(world, num_workers), SIXTY_SEEDS, steps, equal_seeds,
+    usual = not equal_seeds and steps == SPARSE_STEPS
+    both = kept_runs(
+        "sparse_rewards", f"{world}, {num_workers}, {'equal' if equal_seeds else 'different'} "
+        f"seeds, {steps} steps", outcome, SPARSE_WORLDS[world],
+        stepped(num_workers, step_factor(world, num_workers)),
+        SPARSE_SEEDS if usual else SPARSE_SEEDS[:400], steps, equal_seeds,
     )  # fmt: skip
     return Sparse(*both.T)
+
+
+@cache
+def copied_runs(world: str, fresh: bool) -> Floats:
+    """Return the successes of eight workers at the step size of one, whose copies age or do not.
+
+    Parameters
+    ----------
+    world : one of the `SPARSE_WORLDS`
+    fresh : bool
+        Whether each worker copies the shared tables right before it acts.
+
+    Returns
+    -------
+    (400,) floats
+
+    Examples
+    --------
+    >>> copied_runs("grid", fresh=True).shape
+    (400,)
+    """
+    config, where = stepped(SPARSE_TEAM, step_factor(world, 1)), SPARSE_WORLDS[world]
+
+    def one(seed: int) -> float:
+        seen = watch(where, config, seed=seed, total_steps=SPARSE_STEPS, fresh=fresh)
+        return successes(seen.result)
+
+    asked = {"measure": successes, "world": where, "config": config, "learn": watch,
+             "total_steps": SPARSE_STEPS, "fresh": fresh}  # fmt: skip
+    name = f"{world}, copies that {'are fresh' if fresh else 'age'}"
+    return kept("sparse_rewards", name, one, SPARSE_SEEDS[:400], asked)
 
 
 def c11() -> dict[str, Interval]:
@@ -101,18 +197,13 @@ def c11() -> dict[str, Interval]:
     """
     effects: dict[str, Interval] = {}
     for world in SPARSE_WORLDS:
-        team = sparse_runs(world, SPARSE_TEAM)
-        alone, same = sparse_runs(world, 1), sparse_runs(world, SPARSE_TEAM, equal_seeds=True)
-        longer = sparse_runs(world, SPARSE_TEAM, steps=SPARSE_TEAM * SPARSE_STEPS)
+        team, alone = sparse_runs(world, SPARSE_TEAM).successes, sparse_runs(world, 1).successes
+        same = sparse_runs(world, SPARSE_TEAM, equal_seeds=True).successes
+        longer = sparse_runs(world, SPARSE_TEAM, steps=SPARSE_TEAM * SPARSE_STEPS).successes
+        few = len(same)  # the first of the seeds
         effects |= {
-            f"{world}, different over equal seeds": percentile_ratio(
-                team.successes, same.successes
-            ),
-            f"{world}, eight over one, equal samples": percentile_ratio(
-                team.successes, alone.successes
-            ),
-            f"{world}, eight over one, equal time": percentile_ratio(
-                longer.successes, alone.successes
-            ),
+            f"{world}, different over equal seeds": percentile_ratio(team[:few], same),
+            f"{world}, eight over one, equal samples": percentile_ratio(team, alone),
+            f"{world}, eight over one, equal time": percentile_ratio(longer, alone[:few]),
         }
     return effects

@@ -26,11 +26,11 @@ class AfterTheHorizon(SilentBug):
     caption = (
         "Horizon 6,000, and a run that goes on to 12,000: mean return of the last 20\n"
         "episodes on the 5 × 5 sparse grid, where 1 means that all reach the goal (three workers,\n"
-        "step size 0.1). Bands: 95 % over 8 seeds.\n"
+        "default step sizes). Bands: 95 % over 8 seeds.\n"
     )
     alt = (
-        "Two curves rise together to nearly one. The right one stays there; the faulty one begins "
-        "to fall at step 8,000, and is near zero from step 11,000 on."
+        "Two curves rise together to one. The right one stays there; the faulty one begins to fall "
+        "at step 8,000, and is below a fifth from step 11,000 on."
     )
     begin = "Not yet: what is the rate at one and a half times the horizon?"
     right = "Right: at the horizon learning ends, and what has been learned stays."
