@@ -37,7 +37,8 @@ def cells_of(name, number):
     tag, mine = PREFIX + name, f"my_{name}"
     title = f"Exercise {number}: {'a silent bug, ' if bug else ''}{exercise.title}"
     found = f"\n\nFound in {exercise.found_in}." if bug else ""
-    task = f":::{{admonition}} {title}\n:class: note\n{exercise.task()}{found}\n:::"
+    where = "To answer it, {ref}`open this page in Jupyter <open-in-jupyter>`."
+    task = f":::{{admonition}} {title}\n:class: note\n{exercise.task()}{found}\n\n{where}\n:::"
     cells = [new_markdown_cell(task, metadata={"tags": [tag]})]
     if bug:
         shown = {
