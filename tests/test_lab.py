@@ -48,6 +48,7 @@ def test_a_drawing_is_that_of_the_plain_figures(run):
         assert (np.abs(whole - png).max(axis=2) > 8).mean() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [

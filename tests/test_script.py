@@ -45,6 +45,7 @@ def written(tmp_path_factory):
     return folder, done
 
 
+@pytest.mark.slow
 class TestOutput:
     def test_files(self, written):
         folder, _ = written
