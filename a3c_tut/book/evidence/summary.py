@@ -321,7 +321,7 @@ def read_policy(
 
 
 def reading_of(result: TrainingResult) -> Reading:
-    """Read the policy of a run.
+    """Read the policy of a run; to six digits after the point, so that thousands can be kept.
 
     Parameters
     ----------
@@ -332,7 +332,8 @@ def reading_of(result: TrainingResult) -> Reading:
     >>> reading_of(train(cliff_world(), total_steps=600)).optimal < 1.0
     True
     """
-    return read_policy(result.world, result.policy, result.config.gamma)
+    reading = read_policy(result.world, result.policy, result.config.gamma)
+    return Reading(*(round(share, 6) for share in reading))
 
 
 @cache
