@@ -41,8 +41,10 @@ from a3c_tut.exact import (
 )
 from a3c_tut.experiments import final_return, outcome
 
-#: The seeds of the speeds (C15, C17), of the policies (C16) and of the ranges (C18).
-SPEED_SEEDS, POLICY_SEEDS, RANGE_SEEDS = (settling_seeds(count) for count in (1_000, 500, 500))
+#: The seeds of the speeds (C15, C17), of the paths (C17) and of the ranges (C18).
+SPEED_SEEDS, PATH_SEEDS, RANGE_SEEDS = (settling_seeds(count) for count in (1_000, 500, 500))
+#: The seeds of the policies that are read (C16).
+POLICY_SEEDS = settling_seeds(3_500, first=200_000)
 #: Numbers of workers, and the kinds of teams.
 TEAMS = (1, 2, 4, 8, 16)
 KINDS = ("different seeds", "equal seeds", "synchronous")
@@ -319,7 +321,7 @@ def read_policy(
 
 
 def reading_of(result: TrainingResult) -> Reading:
-    """Read the policy of a run.
+    """Read the policy of a run; to six digits after the point, so that thousands can be kept.
 
     Parameters
     ----------
@@ -330,7 +332,8 @@ def reading_of(result: TrainingResult) -> Reading:
     >>> reading_of(train(cliff_world(), total_steps=600)).optimal < 1.0
     True
     """
-    return read_policy(result.world, result.policy, result.config.gamma)
+    reading = read_policy(result.world, result.policy, result.config.gamma)
+    return Reading(*(round(share, 6) for share in reading))
 
 
 @cache
@@ -340,7 +343,7 @@ def readings() -> tuple[Reading, ...]:
     Examples
     --------
     >>> len(readings()), float(np.mean([reading.optimal for reading in readings()])) > 0.8
-    (500, True)
+    (3500, True)
     """
     table = kept_runs(
         "summary", "readings", reading_of, cliff_world(), A3CConfig(), POLICY_SEEDS, 60_000
@@ -447,7 +450,7 @@ def edge_runs(beta: float) -> Floats:
     """
     return kept_runs(
         "summary", f"edge: β = {beta:g}", along_the_edge, cliff_world(),
-        A3CConfig(entropy_coef=beta), POLICY_SEEDS, 60_000,
+        A3CConfig(entropy_coef=beta), PATH_SEEDS, 60_000,
     )  # fmt: skip
 
 
