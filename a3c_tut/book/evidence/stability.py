@@ -519,7 +519,7 @@ FASTEST = {"default": 4.0, "own statistics": 4.0, "SGD": 64.0}
 FASTEST_SEEDS = range(100, 130)
 
 
-def steps_at(name: str, factor: float, seeds: Sequence[int] = settling_seeds(1_000)) -> Floats:
+def steps_at(name: str, factor: float, seeds: Sequence[int] = settling_seeds(4_000)) -> Floats:
     """Return the steps until 50 episodes return −20 on average, at most 60,000; kept.
 
     Parameters
@@ -537,7 +537,7 @@ def steps_at(name: str, factor: float, seeds: Sequence[int] = settling_seeds(1_0
     ...     return name, config.actor_lr, len(seeds)
     >>> with patch(f"{__name__}.kept_runs", asked):
     ...     steps_at("default", 2.0)
-    ('steps: default, 2', (0.1, 0.1, 0.1), 1000)
+    ('steps: default, 2', (0.1, 0.1, 0.1), 4000)
     """
     config = stepped(A3CConfig(**VARIANTS[name][0]), factor)
     where = f"steps: {name}, {factor:g}"
