@@ -87,7 +87,7 @@ format: $(READY) ## format the code as `make lint` wants it
 notebooks: $(READY) ## run all notebooks again and store their outputs
 	$(PY) book/tools/refresh_notebooks.py
 
-evidence: $(READY) ## compute all that pages keep again, every seed, to the bit (an hour; not part of `make test`)
+evidence: $(READY) ## compute all that pages keep again, every seed (an hour; not part of `make test`)
 	A3C_RECOMPUTE=all $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
 

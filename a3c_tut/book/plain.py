@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut import A3CConfig, TableWorld
+from a3c_tut.engine.portable import exp, log
 from a3c_tut.engine.streams import worker_seeds
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,8 @@ def policy_gradient(policy: Floats, action: int, advantage: float, beta: float) 
     >>> policy_gradient(np.array([0.5, 0.5]), 0, 2.0, 0.1).tolist()
     [1.0, -1.0]
     """
-    log_policy = np.log(np.maximum(policy, np.finfo(float).tiny))  # 0 log 0 is 0
+    # The engine's logarithm, of 1 or more, has the same bits everywhere. 0 log 0 is 0.
+    log_policy = -np.array([log(1.0 / p) for p in np.maximum(policy, np.finfo(float).tiny)])
     chosen = np.eye(len(policy))[action] - policy
     return advantage * chosen - beta * policy * (log_policy - (policy * log_policy).sum())
 
@@ -340,7 +342,7 @@ def returns_at(
 
 
 def _softmax(logits: Floats) -> Floats:
-    weights = np.exp(logits - logits.max())
+    weights = np.array([exp(difference) for difference in logits - logits.max()])
     return weights / weights.sum()
 
 

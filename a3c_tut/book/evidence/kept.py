@@ -1,9 +1,10 @@
 """Measurements over hundreds of seeds: computed once, kept, and held against the engine again.
 
 A run is a pure function, the same bits on every machine. So what was measured once per seed can be
-kept (`a3c_tut/book/data/evidence`, a file per page), and any of it can be computed again and has to
-come out to the bit. That happens to three seeds of each measurement whenever a page runs: the
-first, and two that change from day to day.
+kept (`a3c_tut/book/data/evidence`, a file per page), whole numbers as they are and others to six
+significant digits, and any of it can be computed again and has to come out the same. That happens
+to three seeds of each measurement whenever a page runs: the first, and two that change from day to
+day.
 
 | environment | a page |
 |---|---|
@@ -287,7 +288,7 @@ def _write(page: str, name: str, asked: Any, values: Mapping[int, Any]) -> None:
 
 
 def _encoded(value: ArrayLike) -> Any:
-    """Return numbers that JSON keeps to the bit: whole ones short, infinities and NaN by name."""
+    """Return numbers as they are kept: whole ones all, others to six significant digits."""
     numbers = np.asarray(value, dtype=float)
     if numbers.ndim > 1:
         raise ValueError(
@@ -298,9 +299,11 @@ def _encoded(value: ArrayLike) -> Any:
     number = float(numbers)
     if not math.isfinite(number):
         return repr(number)
-    signed_zero = number == 0.0 and math.copysign(1.0, number) < 0.0
-    whole = number.is_integer() and abs(number) < 2.0**53 and not signed_zero
-    return int(number) if whole else number
+    # The last digits of a sum, a logarithm or a product of matrices are NumPy's, and the machine's.
+    rounded = number if number.is_integer() else float(f"{number:.6g}")
+    signed_zero = rounded == 0.0 and math.copysign(1.0, rounded) < 0.0
+    whole = rounded.is_integer() and abs(rounded) < 2.0**53 and not signed_zero
+    return int(rounded) if whole else rounded
 
 
 def _decoded(value: Any) -> Any:
