@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -537,6 +538,21 @@ def test_checkpoints_are_whole_and_can_be_continued(tmp_path):
 
 
 @on_linux
+def test_threads_may_start_runs_at_the_same_time():
+    """Starting changes the environment for the children, and leaves it as it was."""
+    before = dict(os.environ)
+    with ThreadPoolExecutor(3) as pool:
+        runs = list(
+            pool.map(
+                lambda seed: train(cliff_world(), A3CConfig(num_workers=1), total_steps=3_000,
+                                   seed=seed, runner="processes"),
+                range(6),
+            )
+        )  # fmt: skip
+    assert [run.seed for run in runs] == list(range(6))
+    assert dict(os.environ) == before
+
+
 def test_a_callback_looks_at_whole_pushes_and_ends_the_run():
     seen = []
 

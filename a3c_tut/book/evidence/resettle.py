@@ -134,8 +134,8 @@ def main(arguments: Sequence[str]) -> int:
     A claim that is read from a record has nothing to settle again:
 
     >>> main(["C03"])
-    claim | on record              | second set    | third set     | same?
-    C03   | cannot be settled here | from a record | from a record | -
+    claim | on record           | second set    | third set     | same?
+    C03   | supported only when | from a record | from a record | -
     0
     """
     if arguments[:1] == ["--measure"]:

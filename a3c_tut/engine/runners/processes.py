@@ -53,6 +53,7 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+_STARTING = threading.Lock()
 
 
 class Team(Protocol):
@@ -487,10 +488,13 @@ def _end_with_parent() -> None:
 @contextmanager
 def _one_math_thread() -> Iterator[None]:
     """Let child processes use one thread each for their maths, unless the user said otherwise."""
-    missing = [name for name in _THREAD_VARIABLES if name not in os.environ]
-    os.environ.update(dict.fromkeys(missing, "1"))
-    try:
-        yield
-    finally:
-        for name in missing:
-            os.environ.pop(name, None)
+    # One start at a time: a process that is made while another thread changes the environment may
+    # find none of it, and dies at once (exit code 255).
+    with _STARTING:
+        missing = [name for name in _THREAD_VARIABLES if name not in os.environ]
+        os.environ.update(dict.fromkeys(missing, "1"))
+        try:
+            yield
+        finally:
+            for name in missing:
+                os.environ.pop(name, None)
