@@ -358,7 +358,7 @@ def run_script(code, **kwargs):
 
 
 LONG_RUN = """
-import multiprocessing, sys, threading, time
+import multiprocessing, signal, sys, threading, time
 from a3c_tut import cliff_world, train, training
 
 def report():
@@ -368,6 +368,7 @@ def report():
     print(teams[0]._block.name, *pids, flush=True)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
     teams, init = [], training.TableTeam.__init__
     def remember(team, *args, **kwargs):
         init(team, *args, **kwargs)
@@ -420,6 +421,27 @@ def test_ctrl_c_ends_cleanly(tmp_path):
     assert errors.count("Traceback") == 1, errors
     assert "KeyboardInterrupt" in errors
     assert gone(pids, block)
+
+
+def test_a_ctrl_c_that_something_swallows_ends_the_run_all_the_same():
+    """As compilers do now and then, which call back from C."""
+    swallowed = []
+
+    def swallow(so_far):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            swallowed.append(so_far.steps)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(cliff_world(), total_steps=10**8, runner="processes", start_method=QUICK,
+                  callback=swallow, callback_every=20_000)  # fmt: skip
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(swallowed) == 1
 
 
 @on_linux

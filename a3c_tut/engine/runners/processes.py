@@ -269,19 +269,42 @@ def run(
         watch.until_ready()
         team.go()
         due = [team.steps + pause.every for pause in pauses]
-        while watch.running:
-            watch.listen(_POLL)
-            team.drain()
-            on_progress(team.steps)
-            if any(team.steps >= steps for steps in due):
-                states = watch.stand_still()
-                if states is not None and _look(pauses, due, team.steps, states):
-                    team.stop()
-                team.pause(False)
+        with _interrupts() as interrupted:
+            while watch.running:
+                watch.listen(_POLL)
+                team.drain()
+                on_progress(team.steps)
+                if any(team.steps >= steps for steps in due):
+                    states = watch.stand_still()
+                    if states is not None and _look(pauses, due, team.steps, states):
+                        team.stop()
+                    team.pause(False)
+                if interrupted:  # and yet we are here
+                    raise KeyboardInterrupt
         team.drain()
         return watch.outcome
     finally:
         watch.end()
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Note every Ctrl-C: libraries swallow the exception here and there, a compiler above all."""
+    heard: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield heard
+        return
+
+    def note(number: int, frame: Any) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _look(pauses: Sequence[Pause], due: list[int], steps: int, states: dict[int, Any]) -> bool:
