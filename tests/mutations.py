@@ -301,7 +301,12 @@ settings.register_profile(
 )
 settings.load_profile("mutations")
 """
-TEST_FILES = ("strategies.py", "reference.py", "test_equations.py", "test_training.py")
+TEST_FILES = (
+    "strategies.py",
+    "reference.py",
+    "engine/test_equations.py",
+    "engine/test_training.py",
+)
 
 
 def run_tests(mutation: Mutation | None, tests: list[str]) -> tuple[int, str]:
