@@ -597,7 +597,7 @@ class TestWorkersOwnCopy:
         theta = np.zeros((48, 4))
         theta[:, 0] = 50.0
         values = np.linspace(-20.0, -1.0, 48)
-        config = A3CConfig(actor_lr=0.0, critic_lr=0.0)
+        config = A3CConfig(actor_lr=0.0, critic_lr=0.0, reward_scale=0.25)
         result = train(CLIFF, config, total_steps=30, initial_theta=theta, initial_values=values)
         assert np.array_equal(result.theta, theta)
         np.testing.assert_allclose(result.values, values, rtol=1e-14)
