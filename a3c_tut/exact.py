@@ -78,14 +78,17 @@ def optimal_values(world: TableWorld, gamma: float, horizon: int | None = None) 
     gamma = _checked_gamma(gamma)
     values = np.zeros(world.num_states)
     pay, onward, next_state = _expected_reward(world), _continuing(world, gamma), world.next_state
+
+    def backed_up(values: Floats) -> Floats:
+        """Return the best values with one more step to go: equation (4.10)."""
+        return np.asarray(_look_ahead(pay, onward, next_state, values).max(axis=1))
+
     if horizon is not None:
-        return _backed_up(
-            lambda V: (pay + (onward * V[next_state]).sum(axis=2)).max(axis=1), values, horizon
-        )
+        return _repeated(backed_up, values, horizon)
     most = _MOST_UNDISCOUNTED_SWEEPS
     sweep, change = 0, 0.0
     while sweep < most:
-        improved = (pay + (onward * values[next_state]).sum(axis=2)).max(axis=1)
+        improved = backed_up(values)
         change = float(np.abs(improved - values).max())
         values = improved
         sweep += 1
@@ -326,14 +329,13 @@ def policy_values(
     gamma = _checked_gamma(gamma)
     table = _policy(world, policy)
     matrix = world.transition_matrix(table)
+    pay = (table * _expected_reward(world)).sum(axis=1)
     if horizon is not None:
-        reward = (table * _expected_reward(world)).sum(axis=1)
-        return _backed_up(lambda V: reward + gamma * (matrix @ V), np.zeros(len(reward)), horizon)
+        return _repeated(lambda V: pay + gamma * (matrix @ V), np.zeros(len(pay)), horizon)
     if gamma == 1.0:
         stuck = ~_can_end(world, table, matrix)
         if stuck.any():
             raise _never_ends(int(stuck.argmax()))
-    pay = (table * _expected_reward(world)).sum(axis=1)
     return _solve(np.eye(world.num_states) - gamma * matrix, pay)
 
 
@@ -679,7 +681,7 @@ def _expected_reward(world: TableWorld) -> Floats:
     return np.asarray((world.probability * world.reward).sum(axis=2))
 
 
-def _backed_up(sweep: Callable[[Floats], Floats], values: Floats, horizon: int) -> Floats:
+def _repeated(sweep: Callable[[Floats], Floats], values: Floats, horizon: int) -> Floats:
     """Return the values of so many steps to go: as many sweeps, or as many as change anything."""
     for _ in range(whole("horizon", horizon, 0)):
         improved = sweep(values)

@@ -29,12 +29,7 @@ def difference(stored, fresh):
     """Say how two PNGs (base64) differ, or return None."""
     if stored == fresh:
         return None
-    a, b = (
-        np.asarray(
-            Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-        )  # no palette
-        for png in (stored, fresh)
-    )
+    a, b = shades(stored), shades(fresh)
     if a.shape != b.shape:
         return f"sizes {a.shape} and {b.shape}"
     worst = np.abs(a.astype(int) - b.astype(int)).max()

@@ -326,7 +326,6 @@ def test_a_claim_is_settled_again_in_a_process_of_its_own(book):
 # --- The pages ---------------------------------------------------------------------------------
 
 SETTLES = re.compile(r"""\.settle\(\s*["'](C\d\d)["']""")
-GLUED = re.compile(r"\{glue:text\}`[^`]*`")
 #: What may be written with digits: references, quoted settings, formulas, code, tables of settings.
 ALLOWED = re.compile(
     r"""\{[a-z:]+\}`[^`]*`       # roles: glue, numref, doc, cite

@@ -424,7 +424,7 @@ def test_ctrl_c_ends_cleanly(tmp_path):
 
 
 def test_a_ctrl_c_that_something_swallows_ends_the_run_all_the_same():
-    """As compilers do now and then, which call back from C."""
+    """As NumPy does while it makes some kinds of types."""
     swallowed = []
 
     def swallow(so_far):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from a3c_tut.book.evidence.common import (
     Floats,
     interval,
     median_ratio,
+    scaled,
     settling_seeds,
 )
 from a3c_tut.book.evidence.kept import kept_runs
@@ -69,32 +70,17 @@ def c12() -> dict[str, Interval]:
 
 
 #: The ways of annealing, and the setting of each.
-ANNEALING = {"none": None, "global": "global", "per worker": "per_worker"}
+ANNEALING: dict[str, Literal["global", "per_worker"] | None] = {
+    "none": None,
+    "global": "global",
+    "per worker": "per_worker",
+}
 #: One worker five times slower than the two others.
 FIVE_TIMES_SLOWER = RandomSchedule((1.0, 1.0, 0.2))
 #: By what the default's step sizes are multiplied where they are to be too large.
 TOO_LARGE = 8.0
 
 
-def scaled(factor: float, **settings: object) -> A3CConfig:
-    """Return the default with both step sizes multiplied by a factor.
-
-    Parameters
-    ----------
-    factor : float from 0
-    **settings
-        Further settings.
-
-    Examples
-    --------
-    >>> scaled(8.0, lr_anneal="global")
-    A3CConfig(actor_lr=0.4, critic_lr=0.24, lr_anneal='global')
-    """
-    actor, critic = (factor * A3CConfig().per_worker(name)[0] for name in ("actor_lr", "critic_lr"))
-    return A3CConfig(actor_lr=actor, critic_lr=critic, **settings)  # type: ignore[arg-type]
-
-
-@cache
 def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     """Return the mean returns of the last 100 episodes, with this annealing and first step size.
 
@@ -120,7 +106,7 @@ def annealed_returns(kind: str, factor: float, slow: bool = False) -> Floats:
     """
     return kept_runs(
         "best_practices", f"annealing {kind}, step x {factor:g}{', one slow' if slow else ''}",
-        final_return, cliff_world(), scaled(factor, lr_anneal=ANNEALING[kind]),
+        final_return, cliff_world(), scaled(A3CConfig(lr_anneal=ANNEALING[kind]), factor),
         settling_seeds(1_500) if factor == 1.0 else settling_seeds(3_500, first=200_000),
         TOTAL_STEPS,
         schedule=FIVE_TIMES_SLOWER if slow else None,
@@ -146,7 +132,7 @@ def longer_returns(kind: str) -> Floats:
     """
     return kept_runs(
         "best_practices", f"annealing {kind}, four times the steps", final_return, cliff_world(),
-        scaled(1.0, lr_anneal=ANNEALING[kind]), SEEDS, 4 * TOTAL_STEPS,
+        scaled(A3CConfig(lr_anneal=ANNEALING[kind]), 1.0), SEEDS, 4 * TOTAL_STEPS,
     )  # fmt: skip
 
 
@@ -231,7 +217,7 @@ def unclipped(factor: float) -> A3CConfig:
     >>> unclipped(4.0).max_grad_norm is None
     True
     """
-    return scaled(factor, optimizer="sgd", max_grad_norm=None)
+    return scaled(A3CConfig(optimizer="sgd", max_grad_norm=None), factor)
 
 
 @cache

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut import A3CConfig
 from a3c_tut.book.claims import Interval
 from a3c_tut.experiments import mean_interval
 
@@ -91,6 +92,24 @@ def seeds_needed(
     z = NormalDist().inv_cdf(0.5 + confidence / 2) + NormalDist().inv_cdf(power)
     spread = float(np.std(np.asarray(pilot, dtype=float), ddof=1))
     return max(2, math.ceil((z * spread / smallest_effect) ** 2))
+
+
+def scaled(config: A3CConfig, factor: float) -> A3CConfig:
+    """Return the configuration with both step sizes multiplied.
+
+    Parameters
+    ----------
+    config : A3CConfig
+        With one step size for all workers.
+    factor : float from 0
+
+    Examples
+    --------
+    >>> scaled(A3CConfig(), 2.0)
+    A3CConfig(actor_lr=0.1, critic_lr=0.06)
+    """
+    (actor, *_), (critic, *_) = config.per_worker("actor_lr"), config.per_worker("critic_lr")
+    return replace(config, actor_lr=factor * actor, critic_lr=factor * critic)
 
 
 def interval(values: ArrayLike) -> Interval:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
 from a3c_tut import A3CConfig, TrainingResult
 from a3c_tut.book.claims import Interval
-from a3c_tut.book.evidence.common import Floats, percentile_ratio, settling_seeds
+from a3c_tut.book.evidence.common import Floats, percentile_ratio, scaled, settling_seeds
 from a3c_tut.book.evidence.controls import watch
 from a3c_tut.book.evidence.kept import kept, kept_runs
 from a3c_tut.book.evidence.tuning import SPARSE_STEPS, SPARSE_WORLDS, successes
@@ -21,24 +20,6 @@ SPARSE_SEEDS = settling_seeds(1_000)
 CHOOSING_SEEDS = range(1000, 1060)
 #: By what the default's step sizes are multiplied to choose from.
 FACTORS = (0.5, 1.0, 2.0, 4.0)
-
-
-def stepped(num_workers: int, factor: float) -> A3CConfig:
-    """Return the default with so many workers, and its step sizes multiplied.
-
-    Parameters
-    ----------
-    num_workers : int from 1
-    factor : float from 0
-
-    Examples
-    --------
-    >>> stepped(8, 2.0)
-    A3CConfig(num_workers=8, actor_lr=0.1, critic_lr=0.06)
-    """
-    default = A3CConfig(num_workers=num_workers)
-    steps = [factor * default.per_worker(name)[0] for name in ("actor_lr", "critic_lr")]
-    return replace(default, actor_lr=steps[0], critic_lr=steps[1])
 
 
 @cache
@@ -58,7 +39,7 @@ def step_factor(world: str, num_workers: int) -> float:
 
     def score(factor: float) -> float:
         name = f"step x {factor:g}, {world}, {num_workers}"
-        config = stepped(num_workers, factor)
+        config = scaled(A3CConfig(num_workers=num_workers), factor)
         return float(
             kept_runs(
                 "sparse_rewards", name, successes, SPARSE_WORLDS[world], config, CHOOSING_SEEDS,
@@ -143,7 +124,7 @@ def sparse_runs(
     both = kept_runs(
         "sparse_rewards", f"{world}, {num_workers}, {'equal' if equal_seeds else 'different'} "
         f"seeds, {steps} steps", outcome, SPARSE_WORLDS[world],
-        stepped(num_workers, step_factor(world, num_workers)),
+        scaled(A3CConfig(num_workers=num_workers), step_factor(world, num_workers)),
         SPARSE_SEEDS if usual else SPARSE_SEEDS[:400], steps, equal_seeds,
     )  # fmt: skip
     return Sparse(*both.T)
@@ -168,7 +149,8 @@ def copied_runs(world: str, fresh: bool) -> Floats:
     >>> copied_runs("grid", fresh=True).shape
     (400,)
     """
-    config, where = stepped(SPARSE_TEAM, step_factor(world, 1)), SPARSE_WORLDS[world]
+    config = scaled(A3CConfig(num_workers=SPARSE_TEAM), step_factor(world, 1))
+    where = SPARSE_WORLDS[world]
 
     def one(seed: int) -> float:
         seen = watch(where, config, seed=seed, total_steps=SPARSE_STEPS, fresh=fresh)

@@ -17,6 +17,7 @@ from a3c_tut.book.evidence.common import (
     interval,
     percentile_ratio,
     restricted_ratio,
+    scaled,
     settling_seeds,
 )
 from a3c_tut.book.evidence.controls import train_synchronously
@@ -30,7 +31,6 @@ from a3c_tut.book.evidence.tuning import (
     TUNING_SEEDS,
     fastest,
     measured,
-    scaled,
     steps_needed,
 )
 from a3c_tut.exact import (

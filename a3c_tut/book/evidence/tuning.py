@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -132,24 +131,6 @@ def tuned(
     return min(candidates, key=score)
 
 
-def scaled(config: A3CConfig, factor: float) -> A3CConfig:
-    """Return the configuration with both step sizes multiplied.
-
-    Parameters
-    ----------
-    config : A3CConfig
-        With one step size for all workers.
-    factor : float from 0
-
-    Examples
-    --------
-    >>> scaled(A3CConfig(), 2.0)
-    A3CConfig(actor_lr=0.1, critic_lr=0.06)
-    """
-    (actor, *_), (critic, *_) = config.per_worker("actor_lr"), config.per_worker("critic_lr")
-    return replace(config, actor_lr=factor * actor, critic_lr=factor * critic)
-
-
 def fastest(steps: Sequence[ArrayLike]) -> int:
     """Return which of several variants reaches the goal first, as tuning judges it.
 
@@ -169,25 +150,3 @@ def fastest(steps: Sequence[ArrayLike]) -> int:
     tables = [np.asarray(one, dtype=float) for one in steps]
     scores = [(float(np.minimum(one, HORIZON).mean()), float(one.mean())) for one in tables]
     return scores.index(min(scores))
-
-
-@cache
-def sparse_tuned(world: str, num_workers: int, rollout_length: int = 5) -> A3CConfig:
-    """Return the configuration whose step size brings most successes on the tuning seeds.
-
-    Parameters
-    ----------
-    world : one of the `SPARSE_WORLDS`
-    num_workers, rollout_length : int from 1
-
-    Examples
-    --------
-    >>> sparse_tuned("corridor", 1).actor_lr in STEP_CANDIDATES
-    True
-    """
-    where = SPARSE_WORLDS[world]
-    asked = A3CConfig(num_workers=num_workers, rollout_length=rollout_length, reward_scale=1.0)
-    return tuned(
-        asked,
-        lambda c: -float(measured(successes, where, c, TUNING_SEEDS, SPARSE_STEPS).mean()),
-    )

@@ -289,7 +289,7 @@ def run(
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Note every Ctrl-C: libraries swallow the exception here and there, a compiler above all."""
+    """Note every Ctrl-C: a library may swallow the exception, as NumPy does here and there."""
     heard: list[int] = []
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -511,8 +511,8 @@ def _end_with_parent() -> None:
 @contextmanager
 def _one_math_thread() -> Iterator[None]:
     """Let child processes use one thread each for their maths, unless the user said otherwise."""
-    # One start at a time: a process that is made while another thread changes the environment may
-    # find none of it, and dies at once (exit code 255).
+    # One start at a time. Of runs that two threads started at once, one in some twenty lost a
+    # process at its start (exit code 255); that the environment is why was not shown.
     with _STARTING:
         missing = [name for name in _THREAD_VARIABLES if name not in os.environ]
         os.environ.update(dict.fromkeys(missing, "1"))
