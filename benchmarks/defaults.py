@@ -164,7 +164,7 @@ def search():
 def markdown(record):
     """Return the table of those that were tried everywhere."""
     lines = [
-        f"| | {' | '.join(BARS)} |", "|---|" + "--:|" * len(BARS),
+        f"| candidate | {' | '.join(BARS)} |", "|---|" + "--:|" * len(BARS),
         "| bar | " + " | ".join(f"{bar:,g}" for bar in BARS.values()) + " |",
     ]  # fmt: skip
 
