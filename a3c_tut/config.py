@@ -30,6 +30,9 @@ class A3CConfig:
         n, the steps a worker acts before it pushes a gradient (Section 2.1).
     gamma : float in [0, 1]
         γ, the discount of Equation (1).
+    gae_lambda : float in [0, 1]
+        λ: 1 is Equation (1); below it, advantages are a mean over all horizons (Schulman et al.,
+        2016), which lowers their variance and relies more on the critic.
     entropy_coef : float from 0, or one per worker
         β, the weight of the entropy in Equation (2).
     actor_lr, critic_lr : float from 0, or one per worker
@@ -81,6 +84,7 @@ class A3CConfig:
     num_workers: int = 3
     rollout_length: int | Sequence[int] = 3
     gamma: float = 0.99
+    gae_lambda: float = 1.0
     entropy_coef: float | Sequence[float] = 0.01
     actor_lr: float | Sequence[float] = 0.05
     critic_lr: float | Sequence[float] = 0.03
@@ -119,6 +123,7 @@ class A3CConfig:
             for value in self.per_worker(name):
                 number(name, value, "a number from 0", lambda x: x >= 0)
         number("gamma", self.gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+        number("gae_lambda", self.gae_lambda, "a number from 0 to 1", lambda x: 0 <= x <= 1)
         if self.max_grad_norm is not None:
             number("max_grad_norm", self.max_grad_norm, "None or a number above 0", lambda x: x > 0)
         number(
@@ -135,6 +140,11 @@ class A3CConfig:
                 most=min(self.per_worker("rollout_length")),
                 also="None or ",
             )
+            if self.gae_lambda < 1:
+                raise ValueError(
+                    f"window is {self.window} with gae_lambda={self.gae_lambda}; allowed: one of "
+                    "window and a gae_lambda below 1"
+                )
         if self.max_episode_steps is not None:
             whole("max_episode_steps", self.max_episode_steps, 1, most=MOST, also="None or ")
         one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))

@@ -19,6 +19,7 @@ OTHER_NAMES = {
         "rollout_fragment_length", "unroll_length",
     ),
     "entropy_coef": ("ent_coef", "entropy_beta", "beta", "entropy_weight", "entropy_cost"),
+    "gae_lambda": ("lambda", "lam", "lambda_", "gae"),
     "gamma": ("discount", "discount_factor", "discounting"),
     "num_workers": ("n_workers", "workers", "n_envs", "num_envs", "num_actors", "processes"),
     "max_grad_norm": ("grad_clip", "clip", "clip_norm", "gradient_clip", "clip_grad_norm"),

@@ -46,6 +46,7 @@ class Settings(NamedTuple):
     rollout_length: NDArray[np.int64]  # (N,)
     entropy_coef: NDArray[np.float64]  # (N,)
     gamma: float
+    gae_lambda: float
     window: int
     global_critic: bool
     actor_lr: NDArray[np.float64]  # (N,)
@@ -60,6 +61,8 @@ class Settings(NamedTuple):
     hogwild: bool
     num_workers: int
     total_steps: int
+    numbers_at_start: int  # random numbers that the start of an episode may use
+    numbers_per_step: int  # and a step
 
 
 class Shared(NamedTuple):
@@ -117,6 +120,7 @@ class Local(NamedTuple):
     uniforms_used: NDArray[np.int64]  # of its random stream, since the beginning
     episode_return: NDArray[np.float64]  # of the episode under way, in the world's units
     uniforms: NDArray[np.float64]  # (N, B): the next numbers of its random stream
+    walker: NDArray[np.float64]  # (N, K): where its walker is, in a world that is no table
 
 
 class Scratch(NamedTuple):
@@ -195,13 +199,17 @@ def _cumulative(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums
 
 
-def make_settings(config: A3CConfig, total_steps: int) -> Settings:
+def make_settings(
+    config: A3CConfig, total_steps: int, numbers_at_start: int = 1, numbers_per_step: int = 2
+) -> Settings:
     """Turn a configuration into what the kernels read.
 
     Parameters
     ----------
     config : A3CConfig
     total_steps : int, environment steps of the whole run: what annealing is measured by
+    numbers_at_start, numbers_per_step : int
+        Random numbers that a start and a step may use; in a table one, and two: action and outcome.
 
     Examples
     --------
@@ -214,6 +222,7 @@ def make_settings(config: A3CConfig, total_steps: int) -> Settings:
         rollout_length=np.array(config.per_worker("rollout_length"), dtype=np.int64),
         entropy_coef=np.array(config.per_worker("entropy_coef"), dtype=np.float64),
         gamma=float(config.gamma),
+        gae_lambda=float(config.gae_lambda),
         window=int(config.window or 0),
         global_critic=config.critic == "global",
         actor_lr=np.array(config.per_worker("actor_lr"), dtype=np.float64),
@@ -228,6 +237,8 @@ def make_settings(config: A3CConfig, total_steps: int) -> Settings:
         hogwild=config.update_mode == "hogwild",
         num_workers=int(config.num_workers),
         total_steps=int(total_steps),
+        numbers_at_start=int(numbers_at_start),
+        numbers_per_step=int(numbers_per_step),
     )
 
 
@@ -246,10 +257,24 @@ def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
     >>> make_scratch(config, cliff_world()).rollout.rewards.shape
     (20,)
     """
-    n = config.longest_rollout
-    return Scratch(
-        make_rollout(n, world.num_actions), make_gradient(n, world.num_states, world.num_actions)
-    )
+    n, states, actions = config.longest_rollout, world.num_states, world.num_actions
+    return Scratch(make_rollout(n, actions), make_gradient(most_rows(config, states), states, actions))
+
+
+def most_rows(config: A3CConfig, num_states: int) -> int:
+    """Return how many rows of the table one push can change at most.
+
+    Parameters
+    ----------
+    config : A3CConfig
+    num_states : int
+
+    Examples
+    --------
+    >>> most_rows(A3CConfig(rollout_length=20), 48), most_rows(A3CConfig(rollout_length=20), 3)
+    (20, 3)
+    """
+    return min(config.longest_rollout, num_states)
 
 
 def make_shared(theta: NDArray[np.float64], V: NDArray[np.float64]) -> Shared:
@@ -306,7 +331,11 @@ def make_statistics(owners: int, num_states: int, num_actions: int) -> Statistic
 
 
 def make_local(
-    workers: Sequence[int], theta: NDArray[np.float64], V: NDArray[np.float64], num_uniforms: int
+    workers: Sequence[int],
+    theta: NDArray[np.float64],
+    V: NDArray[np.float64],
+    num_uniforms: int,
+    walker_size: int = 0,
 ) -> Local:
     """Make the memory of some workers; each starts from the initial values (Section 2.1).
 
@@ -315,6 +344,7 @@ def make_local(
     workers : sequence of ids
     theta, V : (S, A) and (S,)
     num_uniforms : int, room for so many random numbers per worker
+    walker_size : int, numbers that say where a walker is, in a world that is no table
 
     Examples
     --------
@@ -329,6 +359,7 @@ def make_local(
         V=np.repeat(V[None], count, axis=0),
         episode_return=np.zeros(count),
         uniforms=np.zeros((count, num_uniforms)),
+        walker=np.zeros((count, walker_size)),
         **{name: np.zeros(count, dtype=np.int64) for name in COUNTERS},
     )
     local.worker[:] = workers

@@ -67,6 +67,7 @@ def snapshot_local(local: Local, statistics: Statistics | None) -> State:
         "local_V": local.V.copy(),
         "local_counters": counters,
         "episode_return": local.episode_return.copy(),
+        **({"walker": local.walker.copy()} if local.walker.size else {}),
         **({} if statistics is None else _statistics_state(statistics)),
     }
 
@@ -99,6 +100,7 @@ def state_of_worker(state: Mapping[str, NDArray[Any]], worker: int, own: bool) -
     ((1, 48, 4), 2)
     """
     names = ["local_theta", "local_V", "local_counters", "episode_return"]
+    names += ["walker"] if "walker" in state else []
     if own:
         names += ["square_theta", "square_V", "last_update", "statistics_updates"]
     return {name: state[name][worker : worker + 1] for name in names}
@@ -159,6 +161,8 @@ def restore_local(
     local.cursor[:] = local.uniforms.shape[1]
     local.rows_seen[:] = shared.counters[ROWS_PUSHED] - shared.touched.shape[0] - 1
     local.episode_return[:] = state["episode_return"]
+    if local.walker.size:
+        local.walker[:] = state["walker"]
     if "square_theta" in state:
         _restore_statistics(state, statistics)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
-from a3c_tut.engine import checkpoint
+from a3c_tut.engine import checkpoint, network_turn
 from a3c_tut.engine.buffers import (
     STEPS,
     UPDATES,
+    Local,
     Run,
+    Settings,
     make_local,
     make_scratch,
     make_settings,
@@ -32,21 +34,25 @@ from a3c_tut.engine.log import (
     make_log,
     published,
 )
+from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.protocol import DIVERGED, NEEDS_UNIFORMS
 from a3c_tut.engine.streams import Seed, UniformStream, refill, uniforms_ahead, worker_seeds
 from a3c_tut.engine.turn import take_turns
+from a3c_tut.networks import Task, initial_parameters
 from a3c_tut.worlds import TableWorld
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a run on tables is asked for.
+    """What a run is asked for.
 
     Attributes
     ----------
-    world, config, total_steps, seed : as in `train`
+    world : TableWorld or Task
+    config, total_steps, seed : as in `train`
     theta, V : (S, A) and (S,)
-        Initial tables; V in learning units.
+        Initial tables; V in learning units. A network's parameters are a table of one row, beside
+        which V is not used.
     state : mapping of arrays, optional
         Of an earlier run: go on from there.
 
@@ -57,7 +63,7 @@ class Job:
     (48, 4)
     """
 
-    world: TableWorld
+    world: TableWorld | Task
     config: A3CConfig
     total_steps: int
     seed: Seed
@@ -67,27 +73,81 @@ class Job:
 
     @classmethod
     def fresh(
-        cls, world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
+        cls, world: TableWorld | Task, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
     ) -> Job:
-        """Return a job that begins with tables of zeros.
+        """Return a job that begins with tables of zeros, or with a network drawn at random.
 
         Parameters
         ----------
-        world : TableWorld
+        world : TableWorld or Task
         config : A3CConfig
         total_steps : int from 1
         seed : int from 0, or one per worker
         """
-        zeros = np.zeros((world.num_states, world.num_actions))
-        return cls(world, config, total_steps, seed, zeros, zeros[:, 0])
+        theta = np.zeros((world.num_states, world.num_actions))
+        if isinstance(world, Task):
+            # The workers have the seed's first children, a random schedule the next one.
+            own = np.random.SeedSequence(seed).spawn(config.num_workers + 2)[-1]
+            theta[0] = initial_parameters(world.model, world.world, own)
+        return cls(world, config, total_steps, seed, theta, np.zeros(world.num_states))
 
 
-def memory_needed(world: TableWorld, config: A3CConfig) -> int:
+def world_of(job: Job) -> tuple[Any, Settings, Any, int]:
+    """Return what a turn reads of a job, room for it, and how many numbers a walker is.
+
+    Parameters
+    ----------
+    job : Job
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> world, settings, scratch, walker_size = world_of(Job.fresh(cliff_world(), A3CConfig()))
+    >>> scratch.rollout.actions.shape, walker_size
+    ((3,), 0)
+    """
+    config, world = job.config, job.world
+    if isinstance(world, TableWorld):
+        return (
+            world_arrays(world, config),
+            make_settings(config, job.total_steps),
+            make_scratch(config, world),
+            0,
+        )
+    at_start, per_step = numbers_for(world.world)
+    return (
+        control_arrays(world.world, config),
+        make_settings(config, job.total_steps, at_start, per_step),
+        network_turn.make_network_scratch(config, world),
+        world.world.walker_size,
+    )
+
+
+def local_of(job: Job, workers: Sequence[int], walker_size: int) -> Local:
+    """Make the memory of some workers of a job.
+
+    Parameters
+    ----------
+    job : Job
+    workers : sequence of ids
+    walker_size : int, from `world_of`
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> local_of(Job.fresh(cliff_world(), A3CConfig()), [2], 0).theta.shape
+    (1, 48, 4)
+    """
+    numbers = uniforms_ahead(job.config.longest_rollout)
+    return make_local(workers, job.theta, job.V, numbers, walker_size)
+
+
+def memory_needed(world: TableWorld | Task, config: A3CConfig) -> int:
     """Return about how many bytes a run needs, in one process or in several.
 
     Parameters
     ----------
-    world : TableWorld
+    world : TableWorld or Task
     config : A3CConfig
 
     Examples
@@ -102,6 +162,10 @@ def memory_needed(world: TableWorld, config: A3CConfig) -> int:
     table = 8 * world.num_states * (world.num_actions + 1)
     places = 8 * world.num_states
     rollout = 8 * config.longest_rollout * (4 * world.num_actions + 8)
+    if isinstance(world, Task):
+        where = world.layout
+        step = int(where.sizes[0]) + 2 * where.num_hidden + 5 * where.num_outputs + 8
+        rollout = 8 * (config.longest_rollout * step + 4 * where.num_parameters)
     numbers = 8 * uniforms_ahead(config.longest_rollout)
     log = sum(dtype.itemsize * LOG_ROWS for dtype in (EPISODE_ROW, UPDATE_ROW))
     shared = table + 2 * places + statistics_owners(config) * (table + places)
@@ -128,18 +192,18 @@ class TableCrew:
     (15, 3, [15, 3])
     """
 
-    def __init__(self, job: Job, loop: Callable[..., Any] = take_turns, extra: Any = ()):
-        world, config = job.world, job.config
-        self._loop, self._extra = loop, extra
+    def __init__(self, job: Job, loop: Callable[..., Any] | None = None, extra: Any = ()):
+        config = job.config
+        own_loop = network_turn.take_turns if isinstance(job.world, Task) else take_turns
+        self._loop, self._extra = loop or own_loop, extra
+        world, settings, scratch, walker_size = world_of(job)
         self.run = Run(
-            world_arrays(world, config),
-            make_settings(config, job.total_steps),
+            world,
+            settings,
             make_shared(job.theta, job.V),
-            make_statistics(statistics_owners(config), world.num_states, world.num_actions),
-            make_local(
-                range(config.num_workers), job.theta, job.V, uniforms_ahead(config.longest_rollout)
-            ),
-            make_scratch(config, world),
+            make_statistics(statistics_owners(config), *job.theta.shape),
+            local_of(job, range(config.num_workers), walker_size),
+            scratch,
             make_log(),
         )
         if job.state is not None:
@@ -209,12 +273,14 @@ class TableCrew:
         }
 
 
-def make_run(world: TableWorld, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0) -> Run:
+def make_run(
+    world: TableWorld | Task, config: A3CConfig, total_steps: int = 1_000, seed: Seed = 0
+) -> Run:
     """Make what the functions of a turn take, random numbers drawn: for turns taken by hand.
 
     Parameters
     ----------
-    world : TableWorld
+    world : TableWorld or Task
     config : A3CConfig
     total_steps : int from 1
     seed : int from 0, or one per worker
@@ -222,7 +288,7 @@ def make_run(world: TableWorld, config: A3CConfig, total_steps: int = 1_000, see
     Returns
     -------
     Run
-        All its tables are 0.
+        All its tables are 0; a network's parameters are drawn.
 
     Examples
     --------

@@ -426,6 +426,40 @@ def compute_n_step_advantages(  # type: ignore[no-untyped-def]
 
 
 @kernel
+def compute_lambda_advantages(  # type: ignore[no-untyped-def]
+    states, rewards, length, terminated, V, gamma, gae_lambda, advantages
+):
+    """Write generalised advantages (Schulman et al., 2016): a mean over all horizons.
+
+    A_t = δ_t + γλ A_{t+1} with δ_t = r_{t+1} + γ V(s_{t+1}) − V(s_t), where V of a terminal state
+    is 0 and A_T = 0. With λ = 1 it is Equation (1), added up in another order; with λ = 0 each step
+    looks one step ahead.
+
+    Parameters
+    ----------
+    states, rewards, length, terminated, V, gamma : as in `compute_n_step_advantages`
+    gae_lambda : float from 0 to 1, λ
+    advantages : (≥ T,), written
+
+    Examples
+    --------
+    >>> advantages, V = np.zeros(2), np.array([0.0, -4.0, -10.0])
+    >>> states, rewards = np.array([0, 1, 2]), np.array([-1.0, -1.0])
+    >>> compute_lambda_advantages(states, rewards, 2, False, V, 1.0, 0.5, advantages)
+    >>> advantages.tolist()
+    [-8.5, -7.0]
+    """
+    advantage = 0.0
+    following = 0.0 if terminated else V[states[length]]
+    for t in range(length - 1, -1, -1):
+        value = V[states[t]]
+        surprise = rewards[t] + gamma * following - value
+        advantage = surprise + gamma * gae_lambda * advantage
+        advantages[t] = advantage
+        following = value
+
+
+@kernel
 def accumulate_gradients(rollout, length, entropy_coef, gradient):  # type: ignore[no-untyped-def]
     """Sum the gradients of Equations (2) and (3) over a rollout (Section 2.2).
 

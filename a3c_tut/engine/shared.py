@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from a3c_tut.checks import readable
 from a3c_tut.config import A3CConfig
 from a3c_tut.engine.atomics import exchange
-from a3c_tut.engine.buffers import Shared, Statistics, ring_size
+from a3c_tut.engine.buffers import Shared, Statistics, most_rows, ring_size
 from a3c_tut.engine.compiling import kernel
 from a3c_tut.engine.log import LOG_LAYOUT, Log
 from a3c_tut.engine.protocol import NUM_WORDS
+from a3c_tut.networks import Task
 from a3c_tut.worlds import TableWorld
 
 _SHM = "/dev/shm"  # where Linux keeps shared memory
@@ -53,12 +54,12 @@ class Journal(NamedTuple):
     statistics_updates: NDArray[np.int64]  # (1,)
 
 
-def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
+def block_layout(world: TableWorld | Task, config: A3CConfig) -> Layout:
     """Return name, type and shape of every shared array.
 
     Parameters
     ----------
-    world : TableWorld
+    world : TableWorld or Task
     config : A3CConfig
 
     Examples
@@ -70,7 +71,7 @@ def block_layout(world: TableWorld, config: A3CConfig) -> Layout:
     states, actions = world.num_states, world.num_actions
     owners = 1 if config.optimizer == "rmsprop" and config.shared_statistics else 0
     ring = ring_size(states)
-    n = config.longest_rollout
+    n = most_rows(config, states)
     layout: Layout = {
         "words": (np.int64, (NUM_WORDS,)),
         "theta": (np.float64, (states, actions)),

@@ -23,6 +23,7 @@ from a3c_tut.engine.kernels import (
     apply_sgd,
     clip_gradients,
     collect_rollout,
+    compute_lambda_advantages,
     compute_n_step_advantages,
     gradient_norm,
 )
@@ -127,15 +128,20 @@ def add_to(settings, counters, index, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def numbers_needed(rollout_length):  # type: ignore[no-untyped-def]
+def numbers_needed(rollout_length, at_start=1, per_step=2):  # type: ignore[no-untyped-def]
     """Return how many random numbers a turn may use: a start; per step an action and an outcome.
+
+    Parameters
+    ----------
+    rollout_length : int
+    at_start, per_step : int, as the run's settings say; by default those of a table
 
     Examples
     --------
     >>> numbers_needed(5)
     11
     """
-    return 1 + 2 * rollout_length
+    return at_start + per_step * rollout_length
 
 
 @inlined
@@ -154,6 +160,39 @@ def owner_of(statistics, index):  # type: ignore[no-untyped-def]
     [0, 2]
     """
     return index if statistics.updates.shape[0] > 1 else 0
+
+
+@inlined
+def compute_advantages(settings, rollout, length, terminated, V):  # type: ignore[no-untyped-def]
+    """Write a rollout's advantages: Equation (1), or with λ below 1 the generalised ones.
+
+    Parameters
+    ----------
+    settings : Settings
+    rollout : Rollout
+    length, terminated : int, bool, of the rollout
+    V : (S,), in learning units
+
+    Examples
+    --------
+    >>> from a3c_tut import A3CConfig
+    >>> from a3c_tut.engine.buffers import make_settings
+    >>> from a3c_tut.engine.kernels import make_rollout
+    >>> rollout, V = make_rollout(2, 4), np.array([1.0])
+    >>> compute_advantages(make_settings(A3CConfig(gamma=0.5), 100), rollout, 2, False, V)
+    >>> rollout.advantages.tolist()
+    [-0.75, -0.5]
+    """
+    if settings.gae_lambda < 1.0:
+        compute_lambda_advantages(
+            rollout.states, rollout.rewards, length, terminated, V, settings.gamma,
+            settings.gae_lambda, rollout.advantages,
+        )  # fmt: skip
+    else:
+        compute_n_step_advantages(
+            rollout.states, rollout.rewards, length, terminated, V, settings.gamma,
+            settings.window, rollout.advantages,
+        )  # fmt: skip
 
 
 @inlined
@@ -187,10 +226,7 @@ def compute_gradient(run, index, length, terminated, V):  # type: ignore[no-unty
     [-104.0, -103.0, -3.0, -2.0, -1.0]
     """
     settings, rollout, gradient = run.settings, run.scratch.rollout, run.scratch.gradient
-    compute_n_step_advantages(
-        rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
-        rollout.advantages,
-    )  # fmt: skip
+    compute_advantages(settings, rollout, length, terminated, V)
     num_rows, mean_entropy = accumulate_gradients(
         rollout, length, settings.entropy_coef[run.me.worker[index]], gradient
     )
@@ -603,7 +639,12 @@ def take_turns(run, schedule, first, stop_at, extra):  # type: ignore[no-untyped
             return turn, FINISHED
         if run.log.filled[1] - run.log.drained[1] >= LOG_ROWS:
             return turn, LOG_FULL
-        most = numbers_needed(run.settings.rollout_length[run.me.worker[index]])
+        settings = run.settings
+        most = numbers_needed(
+            settings.rollout_length[run.me.worker[index]],
+            settings.numbers_at_start,
+            settings.numbers_per_step,
+        )
         if run.me.cursor[index] + most > run.me.uniforms.shape[1]:
             return turn, NEEDS_UNIFORMS
         before(run, index, extra)
@@ -619,8 +660,10 @@ def take_turns(run, schedule, first, stop_at, extra):  # type: ignore[no-untyped
     return turn, DONE
 
 
-def variant(name: str, **hooks: Callable[..., Any]) -> Callable[..., tuple[int, int]]:
-    """Return a loop of turns like `take_turns` with other hooks, for those who watch or reorder.
+def variant(
+    name: str, loop: Callable[..., Any] = take_turns, **hooks: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a loop of turns with other parts, for those who watch, reorder or learn otherwise.
 
     It is the same source, compiled with the hooks in their places, so that it costs nothing.
 
@@ -628,8 +671,10 @@ def variant(name: str, **hooks: Callable[..., Any]) -> Callable[..., tuple[int, 
     ----------
     name : str
         Of the loop; its compiled code is kept under this name.
+    loop : optional
+        The loop of which it is a variant.
     **hooks
-        Kernels in the place of `before`, `between` or `after`.
+        Kernels in the place of those of the same names.
 
     Examples
     --------
@@ -643,7 +688,7 @@ def variant(name: str, **hooks: Callable[..., Any]) -> Callable[..., tuple[int, 
     >>> bool(run.shared.theta.any()), bool(run.me.theta.any())
     (True, False)
     """
-    plain: Any = getattr(take_turns, "py_func", take_turns)
-    loop = types.FunctionType(plain.__code__, {**plain.__globals__, **hooks}, name)
-    loop.__qualname__ = name
-    return kernel(loop, *hooks.values())
+    plain: Any = getattr(loop, "py_func", loop)
+    other = types.FunctionType(plain.__code__, {**plain.__globals__, **hooks}, name)
+    other.__qualname__ = name
+    return kernel(other, *filter(callable, hooks.values()))

@@ -8,20 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.engine import checkpoint, protocol, turn
+from a3c_tut.engine import checkpoint, network_turn, protocol, turn
 from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release
-from a3c_tut.engine.buffers import (
-    STEPS,
-    Run,
-    Statistics,
-    make_local,
-    make_scratch,
-    make_settings,
-    make_statistics,
-    world_arrays,
-)
+from a3c_tut.engine.buffers import STEPS, Run, Statistics, make_statistics
 from a3c_tut.engine.compiling import inlined, kernel
-from a3c_tut.engine.crew import Job
+from a3c_tut.engine.crew import Job, local_of, world_of
 from a3c_tut.engine.log import LOG_ROWS
 from a3c_tut.engine.shared import (
     Journal,
@@ -31,7 +22,8 @@ from a3c_tut.engine.shared import (
     check_sharing,
     disarm,
 )
-from a3c_tut.engine.streams import UniformStream, refill, uniforms_ahead, worker_seeds
+from a3c_tut.engine.streams import UniformStream, refill, worker_seeds
+from a3c_tut.networks import Task
 
 # What a worker counts: locks taken, looks at a lock that was taken, returns for want of it.
 LOCKS, LOOKS, BUSY = 0, 1, 2
@@ -184,6 +176,10 @@ def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-unt
     return protocol.DONE, Held(False, walk, formed)
 
 
+#: The same with a network.
+advance_network = turn.variant("advance_network", advance, turn=network_turn)
+
+
 @inlined
 def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
     """Return why a worker should not begin another turn now; DONE where nothing keeps it.
@@ -210,7 +206,12 @@ def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
         return protocol.PAUSED
     if run.log.filled[1] - load(run.log.drained, 1) >= LOG_ROWS:
         return protocol.LOG_FULL
-    most = turn.numbers_needed(run.settings.rollout_length[run.me.worker[0]])
+    settings = run.settings
+    most = turn.numbers_needed(
+        settings.rollout_length[run.me.worker[0]],
+        settings.numbers_at_start,
+        settings.numbers_per_step,
+    )
     if run.me.cursor[0] + most > run.me.uniforms.shape[1]:
         return protocol.NEEDS_UNIFORMS
     return protocol.DONE
@@ -249,15 +250,16 @@ class TableWorker:
 
     def __init__(self, seat: Seat, worker: int, lock: Any):
         job = seat.job
-        config, world = job.config, job.world
+        config = job.config
         own = config.optimizer == "rmsprop" and not config.shared_statistics
-        self._block = SharedBlock(block_layout(world, config), seat.block_name)
+        self._block = SharedBlock(block_layout(job.world, config), seat.block_name)
         self._neighbours = neighbours_in(self._block, worker, lock)
         self.tally = self._neighbours.tally
         shared, statistics = self._block.shared(), self._neighbours.statistics
         if own:
-            statistics = make_statistics(1, world.num_states, world.num_actions)
-        me = make_local([worker], job.theta, job.V, uniforms_ahead(config.longest_rollout))
+            statistics = make_statistics(1, *job.theta.shape)
+        world, settings, scratch, walker_size = world_of(job)
+        me = local_of(job, [worker], walker_size)
         if job.state is not None:
             mine = checkpoint.state_of_worker(job.state, worker, own)
             checkpoint.restore_local(mine, shared, statistics, me)
@@ -265,9 +267,9 @@ class TableWorker:
         self._stream = UniformStream(seed, int(me.uniforms_used[0]))
         self._own_statistics = statistics if own else None
         self._run = Run(
-            world_arrays(world, config), make_settings(config, job.total_steps), shared, statistics,
-            me, make_scratch(config, world), self._block.log(worker),
-        )  # fmt: skip
+            world, settings, shared, statistics, me, scratch, self._block.log(worker)
+        )
+        self._advance = advance_network if isinstance(job.world, Task) else advance
         self._held, self._stop_at = NOTHING_HELD, seat.stop_at
         check_sharing(
             self._block,
@@ -283,7 +285,7 @@ class TableWorker:
         last = int(filled[1]) + max_updates
         why = protocol.NEEDS_UNIFORMS
         while why == protocol.NEEDS_UNIFORMS:
-            why, self._held = advance(
+            why, self._held = self._advance(
                 self._run, self._neighbours, self._held, last - int(filled[1]), self._stop_at
             )
             # Only between two turns, so that no rollout in hand counts on them.

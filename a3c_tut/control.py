@@ -1,0 +1,156 @@
+"""Worlds that a table does not hold: cart-pole, pendulum, or any table as one-hot vectors.
+
+A `ControlWorld` says what a network sees and what it may do (Section 3.3). How the world moves is a
+kernel (`engine.motion`), so that a run is compiled from end to end and gives the same bits
+everywhere. `train("CartPole-v1")` makes one by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from a3c_tut.checks import MOST, whole
+from a3c_tut.shown import html, text
+from a3c_tut.worlds import TableWorld, corridor_world
+
+#: How a world moves: the numbers by which `engine.motion` tells them apart.
+TABLE, CART_POLE, PENDULUM = 0, 1, 2
+
+
+@dataclass(frozen=True, repr=False)
+class ControlWorld:
+    """What a network sees of a world, and what it may do (Section 3.3).
+
+    Made by `cart_pole`, `pendulum` or `one_hot`.
+
+    Attributes
+    ----------
+    name : str
+        How figures and messages call the world.
+    motion : int
+        Which of the motions in `engine.motion` it has.
+    observation_size : int
+        Numbers in an observation.
+    action_size : int
+        A: so many actions to choose from, or so many numbers in an action.
+    continuous : bool
+        Whether an action is numbers, from −`action_range` to `action_range`.
+    max_episode_steps : int
+        The time limit: an episode is truncated (not terminated) after so many steps.
+    walker_size : int
+        Numbers that say where a walker is.
+    action_range : float
+    observation_names : tuple of str
+    table : TableWorld
+        Which table it is, if it is one.
+
+    Examples
+    --------
+    >>> cart_pole().observation_names
+    ('position', 'velocity', 'angle', 'angular velocity')
+    >>> pendulum().continuous, pendulum().action_range
+    (True, 2.0)
+    """
+
+    name: str
+    motion: int
+    observation_size: int
+    action_size: int
+    continuous: bool
+    max_episode_steps: int
+    walker_size: int
+    action_range: float = 1.0
+    observation_names: tuple[str, ...] = ()
+    table: TableWorld = corridor_world(2)
+
+    def _about(self) -> tuple[str, dict[str, str]]:
+        actions = (
+            f"{self.action_size} number from −{self.action_range:g} to {self.action_range:g}"
+            if self.continuous
+            else f"{self.action_size} to choose from"
+        )
+        return f"ControlWorld {self.name!r}", {
+            "observation": f"{self.observation_size} numbers"
+            + (f": {', '.join(self.observation_names)}" if self.observation_names else ""),
+            "action": actions,
+            "time limit": f"{self.max_episode_steps:,} steps",
+        }
+
+    def __repr__(self) -> str:
+        return text(*self._about())
+
+    def _repr_html_(self) -> str:
+        return html(*self._about())
+
+
+def cart_pole(max_episode_steps: int = 500) -> ControlWorld:
+    """Return the cart-pole, equal to Gymnasium's CartPole-v1 step for step (Section 3.3).
+
+    A cart is pushed to the left (action 0) or to the right (1) so that the pole on it does not
+    fall: Barto, Sutton and Anderson (1983). Every step pays 1; the episode ends when the pole leans
+    more than 12° or the cart leaves ±2.4.
+
+    Parameters
+    ----------
+    max_episode_steps : int from 1
+
+    Examples
+    --------
+    >>> cart_pole().observation_size, cart_pole().action_size
+    (4, 2)
+    """
+    return ControlWorld(
+        "CartPole-v1", CART_POLE, 4, 2, False, _limit(max_episode_steps), 4,
+        observation_names=("position", "velocity", "angle", "angular velocity"),
+    )  # fmt: skip
+
+
+def pendulum(max_episode_steps: int = 200) -> ControlWorld:
+    """Return the pendulum, equal to Gymnasium's Pendulum-v1 step for step (Section 3.3).
+
+    A motor that is too weak to lift the pendulum at once swings it up and holds it there. A step
+    costs angle² + 0.1 velocity² + 0.001 torque²; nothing but the time limit ends an episode. The
+    third number that a network sees, the velocity, is divided by 8, its largest value.
+
+    Parameters
+    ----------
+    max_episode_steps : int from 1
+
+    Examples
+    --------
+    >>> pendulum().observation_names
+    ('cosine', 'sine', 'velocity / 8')
+    """
+    return ControlWorld(
+        "Pendulum-v1", PENDULUM, 3, 1, True, _limit(max_episode_steps), 2, action_range=2.0,
+        observation_names=("cosine", "sine", "velocity / 8"),
+    )  # fmt: skip
+
+
+def one_hot(world: TableWorld) -> ControlWorld:
+    """Return a table as a network sees it: a vector with a 1 at the state's place.
+
+    Parameters
+    ----------
+    world : TableWorld
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> one_hot(cliff_world()).observation_size
+    48
+    """
+    return ControlWorld(
+        world.name, TABLE, world.num_states, world.num_actions, False, world.max_episode_steps, 1,
+        table=world,
+    )  # fmt: skip
+
+
+def _limit(max_episode_steps: Any) -> int:
+    return whole("max_episode_steps", max_episode_steps, 1, most=MOST)
+
+
+#: Gymnasium's ids, and the worlds that are the same.
+COMPILED: dict[str, Callable[[], ControlWorld]] = {"CartPole-v1": cart_pole, "Pendulum-v1": pendulum}

@@ -1,0 +1,231 @@
+"""One turn of one worker with a network: the same turn as a table's, with another first half.
+
+`prepare` is all that differs: rollout, advantages and gradient come from a network. Its parameters
+stand in a table of one row, so that push, sync, log and the loops of turns are those of
+`engine.turn`, compiled with the functions of this module in their places.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.config import A3CConfig
+from a3c_tut.engine import turn
+from a3c_tut.engine.compiling import inlined
+from a3c_tut.engine.kernels import Gradient, clip_gradients, gradient_norm, make_gradient
+from a3c_tut.engine.motion import move, observe, reset
+from a3c_tut.engine.network import (
+    Backward,
+    NetworkRollout,
+    accumulate_network_gradient,
+    act,
+    forward,
+    make_backward,
+    make_network_rollout,
+)
+from a3c_tut.engine.turn import (  # noqa: F401  (a worker's loop finds all of a turn here)
+    Formed,
+    Walk,
+    compute_advantages,
+    fetch_ahead,
+    push,
+    sync,
+)
+from a3c_tut.networks import Layout, Task
+
+
+class NetworkScratch(NamedTuple):
+    """Room for one turn.
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.networks import MLP
+    >>> make_network_scratch(A3CConfig(rollout_length=5), Task(cart_pole(), MLP())).walker.shape
+    (4,)
+    """
+
+    rollout: NetworkRollout
+    gradient: Gradient  # of one row: all parameters
+    where: Layout
+    room: Backward
+    walker: NDArray[np.float64]  # (K,): where the walker is, until the turn is whole
+
+
+def make_network_scratch(config: A3CConfig, task: Task) -> NetworkScratch:
+    """Make room for the longest rollout of any worker of this configuration.
+
+    Parameters
+    ----------
+    config : A3CConfig
+    task : Task
+
+    Examples
+    --------
+    >>> from a3c_tut.control import pendulum
+    >>> from a3c_tut.networks import MLP
+    >>> make_network_scratch(A3CConfig(), Task(pendulum(), MLP())).gradient.theta.shape
+    (1, 1218)
+    """
+    where = task.layout
+    return NetworkScratch(
+        make_network_rollout(config.longest_rollout, where),
+        make_gradient(1, 1, where.num_parameters),
+        where,
+        make_backward(where),
+        np.zeros(task.world.walker_size),
+    )
+
+
+@inlined
+def collect_network_rollout(run, index):  # type: ignore[no-untyped-def]
+    """Act for at most n steps with the worker's own network; stop early where the episode ends.
+
+    Touches nothing but the scratch, as `kernels.collect_rollout` does.
+
+    Parameters
+    ----------
+    run : Run, whose scratch takes the rollout, with V(s_0) to V(s_T)
+    index : int, the worker's place in `me`
+
+    Returns
+    -------
+    Walk
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.engine.crew import make_run
+    >>> from a3c_tut.networks import MLP
+    >>> run = make_run(Task(cart_pole(), MLP()), A3CConfig(rollout_length=5))
+    >>> walk = collect_network_rollout(run, 0)
+    >>> walk.length, walk.total_reward, walk.cursor  # 4 numbers for the start, 2 a step
+    (5, 5.0, 14)
+    """
+    world, me, scratch = run.world, run.me, run.scratch
+    rollout, where, walker = scratch.rollout, scratch.where, scratch.walker
+    parameters, uniforms, cursor = me.theta[index, 0], me.uniforms[index], me.cursor[index]
+    rollout_length = run.settings.rollout_length[me.worker[index]]
+    for i in range(walker.shape[0]):
+        walker[i] = me.walker[index, i]
+    if me.episode_steps[index] == 0:
+        cursor = reset(world, walker, uniforms, cursor)
+    observe(world, walker, rollout.observations[0])
+    forward(parameters, where, rollout, 0)
+    length = 0
+    total_reward = 0.0
+    terminated = False
+    truncated = False
+    while length < rollout_length and not (terminated or truncated):
+        cursor = act(
+            parameters, where, world.continuous, world.action_range, rollout, length, uniforms,
+            cursor,
+        )  # fmt: skip
+        uniform = 0.0
+        if not world.continuous:
+            uniform = uniforms[cursor]
+            cursor += 1
+        reward, terminated = move(world, walker, rollout.actions[length], rollout.force, uniform)
+        rollout.rewards[length] = reward * world.reward_scale
+        total_reward += reward
+        length += 1
+        observe(world, walker, rollout.observations[length])
+        forward(parameters, where, rollout, length)
+        out_of_time = me.episode_steps[index] + length >= world.max_episode_steps
+        truncated = out_of_time and not terminated
+    return Walk(length, terminated, truncated, cursor, total_reward, 0)
+
+
+@inlined
+def prepare(run, index):  # type: ignore[no-untyped-def]
+    """Do the first half of a turn: act on the local copy and form the gradient.
+
+    Touches nothing that others can see, and leaves no trace in the worker's own memory either.
+
+    Parameters
+    ----------
+    run : Run, whose scratch takes the rollout and the gradient
+    index : int, the worker's place in `me`
+
+    Returns
+    -------
+    Walk, Formed
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.engine.crew import make_run
+    >>> from a3c_tut.networks import MLP
+    >>> run = make_run(Task(cart_pole(), MLP()), A3CConfig(rollout_length=5))
+    >>> walk, formed = prepare(run, 0)
+    >>> formed.num_rows, round(formed.mean_entropy, 2), bool(run.shared.theta[0, 0] != 0.0)
+    (1, 0.69, True)
+    """
+    settings, scratch, worker = run.settings, run.scratch, run.me.worker[index]
+    walk = collect_network_rollout(run, index)
+    rollout, gradient = scratch.rollout, scratch.gradient
+    compute_advantages(settings, rollout, walk.length, walk.terminated, rollout.values)
+    mean_entropy = accumulate_network_gradient(
+        run.me.theta[index, 0], scratch.where, run.world.continuous, rollout, walk.length,
+        settings.entropy_coef[worker], settings.critic_lr[worker] / settings.actor_lr[worker],
+        scratch.room, gradient.theta[0],
+    )  # fmt: skip
+    norm = gradient_norm(gradient, 1)
+    clip_gradients(gradient, 1, norm, settings.max_grad_norm)
+    return walk, Formed(1, mean_entropy, norm)
+
+
+@inlined
+def between(run, index, walk, formed, turn, extra):  # type: ignore[no-untyped-def]
+    """Return what is known of the gradient: it has been formed with the worker's own critic.
+
+    Parameters
+    ----------
+    run : Run
+    index : int, the worker's place in `me`
+    walk, formed : Walk and Formed, from `prepare`
+    turn : int, the entry of the schedule
+    extra : what a variant works on
+
+    Examples
+    --------
+    >>> between(None, 0, None, Formed(1, 0.5, 2.0), 0, ()).grad_norm
+    2.0
+    """
+    return formed
+
+
+@inlined
+def finish_turn(run, index, walk):  # type: ignore[no-untyped-def]
+    """Move the worker's own walker to the end of its rollout, and log an episode that ended.
+
+    Parameters
+    ----------
+    run : Run, in whose log the rollout's update is the newest
+    index : int, the worker's place in `me`
+    walk : Walk, from `prepare`
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.engine.crew import make_run
+    >>> from a3c_tut.networks import MLP
+    >>> run = make_run(Task(cart_pole(), MLP()), A3CConfig(rollout_length=5))
+    >>> walk, formed = prepare(run, 0)
+    >>> finite = push(run, 0, walk, formed)
+    >>> finish_turn(run, 0, walk)
+    >>> bool((run.me.walker[0] == run.scratch.walker).all()), int(run.me.episode_steps[0])
+    (True, 5)
+    """
+    for i in range(run.scratch.walker.shape[0]):
+        run.me.walker[index, i] = run.scratch.walker[i]
+    turn.finish_turn(run, index, walk)
+
+
+#: The loop of turns of an emulated run.
+take_turns = turn.variant(
+    "take_network_turns", prepare=prepare, between=between, finish_turn=finish_turn
+)

@@ -1,0 +1,199 @@
+"""Small networks, and where each of their numbers stands in one flat vector (Section 3.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.checks import whole
+from a3c_tut.control import ControlWorld
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A network of dense layers with tanh, read by the actor's and the critic's last layer.
+
+    Parameters
+    ----------
+    hidden : sequence of ints from 1
+        Neurons per hidden layer; empty: actor and critic are linear.
+    shared : bool
+        Whether actor and critic read the same hidden layers, or have some each.
+
+    Raises
+    ------
+    ValueError
+        For a layer of no neurons; the message names the value and what is allowed.
+
+    Examples
+    --------
+    >>> MLP(hidden=(32, 32))
+    MLP(hidden=(32, 32), shared=True)
+    >>> MLP(hidden=(0,))
+    Traceback (most recent call last):
+    ...
+    ValueError: hidden is 0; allowed: a whole number from 1 to 4,096
+    """
+
+    hidden: Sequence[int] = (32, 32)
+    shared: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hidden, (str, int)) or len(self.hidden) > 8:
+            raise ValueError(f"hidden is {self.hidden!r}; allowed: up to 8 whole numbers from 1")
+        sizes = tuple(whole("hidden", n, 1, most=4096) for n in self.hidden)
+        object.__setattr__(self, "hidden", sizes)
+        if not isinstance(self.shared, bool):
+            raise ValueError(f"shared is {self.shared!r}; allowed: True or False")
+
+
+class Layout(NamedTuple):
+    """Where each layer stands in the flat vector of parameters.
+
+    A layer of m inputs and n outputs has m · n weights, those of the first input first, and then n
+    biases. The hidden layers come first, those of the critic after those of the actor where they
+    are not shared; then the actor's last layer, the critic's, and log σ.
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> where = layout(MLP(hidden=(3,)), cart_pole())
+    >>> where.hidden_at.tolist(), where.policy_at, where.value_at, where.num_parameters
+    ([[0]], 15, 23, 27)
+    """
+
+    sizes: NDArray[np.int64]  # (L + 1,): of the observation and of each hidden layer
+    hidden_at: NDArray[np.int64]  # (towers, L)
+    policy_at: int
+    value_at: int
+    log_sigma_at: int  # a Gaussian actor's; −1 where there is none
+    num_parameters: int
+    num_outputs: int  # A
+
+    @property
+    def num_hidden(self) -> int:
+        """Neurons in the hidden layers of one tower."""
+        return int(self.sizes[1:].sum())
+
+
+def layout(model: MLP, world: ControlWorld) -> Layout:
+    """Say where each layer of a network for this world stands in one flat vector.
+
+    Parameters
+    ----------
+    model : MLP
+    world : ControlWorld
+
+    Examples
+    --------
+    Two layers of 32 neurons for the cart-pole:
+
+    >>> from a3c_tut.control import cart_pole
+    >>> layout(MLP(), cart_pole()).num_parameters
+    1315
+    """
+    sizes = [world.observation_size, *model.hidden]
+    at, towers = 0, []
+    for _ in range(1 if model.shared else 2):
+        places = []
+        for m, n in zip(sizes, sizes[1:], strict=False):
+            places.append(at)
+            at += (m + 1) * n
+        towers.append(places)
+    policy_at, value_at = at, at + (sizes[-1] + 1) * world.action_size
+    end = value_at + sizes[-1] + 1
+    return Layout(
+        sizes=np.array(sizes, dtype=np.int64),
+        hidden_at=np.array(towers, dtype=np.int64).reshape(len(towers), len(model.hidden)),
+        policy_at=policy_at,
+        value_at=value_at,
+        log_sigma_at=end if world.continuous else -1,
+        num_parameters=end + (world.action_size if world.continuous else 0),
+        num_outputs=world.action_size,
+    )
+
+
+def initial_parameters(
+    model: MLP, world: ControlWorld, seed: np.random.SeedSequence
+) -> NDArray[np.float64]:
+    """Draw the parameters that all workers start from.
+
+    Weights are uniform within ±√(3/m), m the layer's inputs, so that a neuron's sum varies about as
+    much as its inputs do; those of the actor's last layer a hundredth of that, so that all actions
+    begin alike. Biases are 0 and so is log σ.
+
+    Parameters
+    ----------
+    model : MLP
+    world : ControlWorld
+    seed : SeedSequence
+
+    Returns
+    -------
+    (P,) floats
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> drawn = initial_parameters(MLP(), cart_pole(), np.random.SeedSequence(0))
+    >>> drawn.shape, bool(np.abs(drawn[:128]).max() <= 0.75**0.5)
+    ((1315,), True)
+    """
+    where, random = layout(model, world), np.random.Generator(np.random.PCG64(seed))
+    parameters = np.zeros(where.num_parameters)
+
+    def draw(at: int, m: int, n: int, gain: float) -> None:
+        bound = gain * math.sqrt(3.0 / m)
+        parameters[at : at + m * n] = bound * (2.0 * random.random(m * n) - 1.0)
+
+    for places in where.hidden_at:
+        for place, m, n in zip(places, where.sizes, where.sizes[1:], strict=False):
+            draw(int(place), int(m), int(n), 1.0)
+    last = int(where.sizes[-1])
+    draw(where.policy_at, last, where.num_outputs, 0.01)
+    draw(where.value_at, last, 1, 1.0)
+    return parameters
+
+
+@dataclass(frozen=True)
+class Task:
+    """A world and the network that is to learn it: what a run with a network is asked for.
+
+    Its parameters stand in a table of one row, so that all that moves, applies, counts and saves
+    the rows of a table does the same for a network.
+
+    Parameters
+    ----------
+    world : ControlWorld
+    model : MLP
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> task = Task(cart_pole(), MLP())
+    >>> task.num_states, task.num_actions
+    (1, 1315)
+    """
+
+    world: ControlWorld
+    model: MLP
+
+    @property
+    def layout(self) -> Layout:
+        """Where each layer stands."""
+        return layout(self.model, self.world)
+
+    @property
+    def num_states(self) -> int:
+        """Rows of the table of parameters: one."""
+        return 1
+
+    @property
+    def num_actions(self) -> int:
+        """Columns of the table of parameters: all of them."""
+        return self.layout.num_parameters
