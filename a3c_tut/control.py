@@ -42,6 +42,8 @@ class ControlWorld:
     walker_size : int
         Numbers that say where a walker is.
     action_range : float
+    reward_scale : float
+        By which `network_config` multiplies rewards, so that they are about 1.
     observation_names : tuple of str
     table : TableWorld
         Which table it is, if it is one.
@@ -62,6 +64,7 @@ class ControlWorld:
     max_episode_steps: int
     walker_size: int
     action_range: float = 1.0
+    reward_scale: float = 1.0
     observation_names: tuple[str, ...] = ()
     table: TableWorld = corridor_world(2)
 
@@ -125,7 +128,7 @@ def pendulum(max_episode_steps: int = 200) -> ControlWorld:
     """
     return ControlWorld(
         "Pendulum-v1", PENDULUM, 3, 1, True, _limit(max_episode_steps), 2, action_range=2.0,
-        observation_names=("cosine", "sine", "velocity / 8"),
+        reward_scale=0.03, observation_names=("cosine", "sine", "velocity / 8"),
     )  # fmt: skip
 
 

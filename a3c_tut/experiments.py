@@ -19,6 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import chances, whole
 from a3c_tut.config import A3CConfig
+from a3c_tut.control import ControlWorld
+from a3c_tut.engine.motion import control_arrays, numbers_for
+from a3c_tut.engine.network import make_network_rollout
+from a3c_tut.engine.network_turn import play_episode
 from a3c_tut.exact import greedy_path
 from a3c_tut.names import check_names
 from a3c_tut.results import TrainingResult
@@ -281,7 +285,7 @@ def evaluate(
 ) -> NDArray[np.float64]:
     """Return the returns of episodes under a policy that no longer learns.
 
-    Works in every world, chance or not. `exact.policy_values` with γ = 1 and the time limit as its
+    Works in every world, chance or not, for tables and networks. `exact.policy_values` with γ = 1 and the time limit as its
     horizon has the mean of these returns, without an episode.
 
     Parameters
@@ -314,6 +318,8 @@ def evaluate(
     >>> bool(evaluate((world, np.full((48, 4), 0.25)), episodes=1_000).mean() < -1_000)
     True
     """
+    if isinstance(learned, TrainingResult) and isinstance(learned.world, ControlWorld):
+        return _played(learned, whole("episodes", episodes, 1), greedy, whole("seed", seed, 0))
     if isinstance(learned, TrainingResult):
         world, policy = learned.world, learned.policy
         limit = learned.config.max_episode_steps or world.max_episode_steps
@@ -340,6 +346,23 @@ def evaluate(
         if not going.size:
             break
     return returns
+
+
+def _played(
+    learned: TrainingResult, episodes: int, greedy: bool, seed: int
+) -> NDArray[np.float64]:
+    """Return the returns of episodes under a network."""
+    world = learned.world
+    assert isinstance(world, ControlWorld)
+    model, arrays = learned.model, control_arrays(world, learned.config)
+    where, rng = model.task.layout, np.random.default_rng(seed)
+    room, walker = make_network_rollout(1, where), np.zeros(world.walker_size)
+    at_start, per_step = (int(n) for n in numbers_for(world))
+    numbers = at_start + per_step * arrays.max_episode_steps
+    return np.array([
+        play_episode(arrays, model.parameters, where, room, walker, rng.random(numbers), greedy)
+        for _ in range(episodes)
+    ])  # fmt: skip
 
 
 def compare(

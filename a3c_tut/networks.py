@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.checks import whole
+from a3c_tut.config import A3CConfig
 from a3c_tut.control import ControlWorld
 
 
@@ -158,6 +159,41 @@ def initial_parameters(
     draw(where.policy_at, last, where.num_outputs, 0.01)
     draw(where.value_at, last, 1, 1.0)
     return parameters
+
+
+def network_config(world: ControlWorld, **changes: Any) -> A3CConfig:
+    """Return the settings that `train` uses for a network where it is given none.
+
+    Chosen on cart-pole and pendulum, by `benchmarks/network_defaults.py`, and judged on other
+    seeds. Rewards are scaled so that they are about 1.
+
+    Parameters
+    ----------
+    world : ControlWorld
+    **changes
+        Settings that are to differ.
+
+    Examples
+    --------
+    >>> from a3c_tut.control import pendulum
+    >>> network_config(pendulum(), num_workers=4).rollout_length
+    16
+    """
+    return A3CConfig(**{**_DEFAULTS, "reward_scale": world.reward_scale, **changes})
+
+
+_DEFAULTS: dict[str, Any] = {
+    "num_workers": 2,
+    "rollout_length": 16,
+    "gamma": 0.97,
+    "gae_lambda": 0.9,
+    "entropy_coef": 0.001,
+    "actor_lr": 0.003,
+    "critic_lr": 0.003,
+    "max_grad_norm": 40.0,
+    "rmsprop_epsilon": 0.001,
+    "lr_anneal": "global",
+}
 
 
 @dataclass(frozen=True)

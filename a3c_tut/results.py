@@ -14,18 +14,22 @@ import numpy as np
 from numpy.lib.recfunctions import repack_fields
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.checks import finite
 from a3c_tut.config import A3CConfig
+from a3c_tut.control import ControlWorld
 from a3c_tut.engine.buffers import STEPS
 from a3c_tut.engine.kernels import make_rollout, softmax
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
+from a3c_tut.engine.network import act, forward, make_network_rollout, sigma
 from a3c_tut.engine.streams import Seed
 from a3c_tut.files import written_whole
+from a3c_tut.networks import MLP, Task
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.shown import html, text
 from a3c_tut.worlds import TableWorld
 
-#: Raised when the meaning of a saved file changes.
-FILE_VERSION = 1
+#: Raised when the meaning of a saved file changes. 2: networks, λ.
+FILE_VERSION = 2
 #: The arrays of a world, as a file names them.
 WORLD_ARRAYS = ("next_state", "probability", "reward", "terminated", "start")
 
@@ -54,7 +58,10 @@ class TrainingResult:
     order : str or RandomSchedule
         How the schedule came about: "round_robin", a RandomSchedule, "given" or "recorded".
     initial : mapping of arrays
-        The tables that all workers started from, "theta" and "values", in the world's units.
+        The tables that all workers started from, "theta" and "values", in the world's units; a
+        network's parameters are a table "theta" of one row.
+    network : MLP or None
+        The network that was asked for; None where the run learned tables.
 
     Examples
     --------
@@ -66,7 +73,7 @@ class TrainingResult:
     (1002, (48, 4))
     """
 
-    world: TableWorld
+    world: TableWorld | ControlWorld
     config: A3CConfig
     seed: Seed
     total_steps: int
@@ -77,6 +84,7 @@ class TrainingResult:
     initial: Mapping[str, NDArray[Any]] = field(repr=False)
     failures: tuple[dict[str, Any], ...] = ()
     order: str | RandomSchedule = "round_robin"
+    network: MLP | None = None
 
     def __eq__(self, other: object) -> bool:
         """Return whether another result is of the same run: asked for and come out the same.
@@ -98,7 +106,8 @@ class TrainingResult:
             "asked": f"{self.config!r}, seed {self.seed}, {self.total_steps:,} steps",
             "run": f"{self.steps:,} steps in {len(self.updates):,} updates, {self.runner}",
             "episodes": f"{len(self.episodes):,}{last}",
-            "see": ".policy .values .episodes .updates .schedule, .save(path), replay(result)",
+            "see": f"{'.policy .values' if self.network is None else '.model .parameters'} "
+            ".episodes .updates .schedule, .save(path), replay(result)",
         }
 
     def __repr__(self) -> str:
@@ -114,6 +123,7 @@ class TrainingResult:
     @property
     def theta(self) -> NDArray[np.float64]:
         """The shared logits θ, (S, A)."""
+        self._needs_tables("theta")
         return self.state["theta"]
 
     @property
@@ -124,7 +134,30 @@ class TrainingResult:
     @property
     def values(self) -> NDArray[np.float64]:
         """The shared state values, (S,), in the world's own units."""
+        self._needs_tables("values")
         return self.state["V"] / self.config.reward_scale
+
+    def _needs_tables(self, name: str) -> None:
+        if self.network is not None:
+            raise AttributeError(
+                f"{name!r} is a table, and this run learned a network; allowed: .parameters, or "
+                ".model(observation)"
+            )
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """All parameters of the shared network, (P,)."""
+        return self.model.parameters
+
+    @property
+    def model(self) -> LearnedNetwork:
+        """The shared network, to be called with an observation."""
+        if self.network is None or isinstance(self.world, TableWorld):
+            raise AttributeError(
+                "this run learned tables, not a network; allowed: .theta, .policy and .values"
+            )
+        task = Task(self.world, self.network)
+        return LearnedNetwork(task, self.state["theta"][0], self.config.reward_scale)
 
     @property
     def schedule(self) -> NDArray[np.int64]:
@@ -154,31 +187,25 @@ class TrainingResult:
         ...     TrainingResult.load(path).steps >= 500
         True
         """
-        world = self.world
         about = {
             "format": "a3c_tut.TrainingResult",
-            "version": FILE_VERSION,
+            "version": FILE_VERSION if self.network is not None else 1,
             "config": self.config.as_dict(),
             "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
             "total_steps": self.total_steps,
             "runner": self.runner,
             "failures": self.failures,
             "order": self.order if isinstance(self.order, str) else {"weights": self.order.weights},
-            "world": {
-                "max_episode_steps": world.max_episode_steps,
-                "name": world.name,
-                "action_names": world.action_names,
-                "grid_shape": world.grid_shape,
-                "marks": sorted(world.marks.items()),
-            },
+            **_about_world(self.world, self.network),
         }
+        table = self.world.table if isinstance(self.world, ControlWorld) else self.world
         arrays = {
             "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
             # Without the gaps between their fields, which hold whatever memory held before: equal
             # runs are equal files.
             "episodes": repack_fields(self.episodes),
             "updates": repack_fields(self.updates),
-            **{f"world.{name}": getattr(world, name) for name in WORLD_ARRAYS},
+            **{f"world.{name}": getattr(table, name) for name in WORLD_ARRAYS},
             **{f"state.{name}": array for name, array in self.state.items()},
             **{f"initial.{name}": array for name, array in self.initial.items()},
         }
@@ -232,17 +259,11 @@ class TrainingResult:
 
     @classmethod
     def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
-        grid = about["world"]["grid_shape"]
         seed, order = about["seed"], about["order"]
+        world, network = _world_of(about, arrays)
         return cls(
-            world=TableWorld(
-                **{name: arrays[f"world.{name}"] for name in WORLD_ARRAYS},
-                max_episode_steps=about["world"]["max_episode_steps"],
-                name=about["world"]["name"],
-                action_names=tuple(about["world"]["action_names"]),
-                grid_shape=None if grid is None else (grid[0], grid[1]),
-                marks=dict(about["world"]["marks"]),
-            ),
+            world=world,
+            network=network,
             config=A3CConfig(**about["config"]),
             seed=seed if isinstance(seed, int) else tuple(seed),
             total_steps=about["total_steps"],
@@ -254,6 +275,99 @@ class TrainingResult:
             failures=tuple(about["failures"]),
             order=order if isinstance(order, str) else RandomSchedule(order["weights"]),
         )
+
+
+def _about_world(world: TableWorld | ControlWorld, network: MLP | None) -> dict[str, Any]:
+    """Return what a file says of a world besides its arrays."""
+    table = world.table if isinstance(world, ControlWorld) else world
+    about: dict[str, Any] = {
+        "world": {
+            "max_episode_steps": table.max_episode_steps,
+            "name": table.name,
+            "action_names": table.action_names,
+            "grid_shape": table.grid_shape,
+            "marks": sorted(table.marks.items()),
+        }
+    }
+    if isinstance(world, ControlWorld) and network is not None:
+        own = {each.name: getattr(world, each.name) for each in fields(world)}
+        about["control"] = {name: value for name, value in own.items() if name != "table"}
+        about["network"] = {"hidden": network.hidden, "shared": network.shared}
+    return about
+
+
+def _world_of(
+    about: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> tuple[TableWorld | ControlWorld, MLP | None]:
+    """Return the world that a file holds, and the network if there is one."""
+    grid = about["world"]["grid_shape"]
+    table = TableWorld(
+        **{name: arrays[f"world.{name}"] for name in WORLD_ARRAYS},
+        max_episode_steps=about["world"]["max_episode_steps"],
+        name=about["world"]["name"],
+        action_names=tuple(about["world"]["action_names"]),
+        grid_shape=None if grid is None else (grid[0], grid[1]),
+        marks=dict(about["world"]["marks"]),
+    )
+    if "control" not in about:
+        return table, None
+    own = {**about["control"], "table": table}
+    own["observation_names"] = tuple(own["observation_names"])
+    return ControlWorld(**own), MLP(**about["network"])
+
+
+class LearnedNetwork:
+    """A network with its parameters, to be called with an observation.
+
+    Parameters
+    ----------
+    task : Task
+    parameters : (P,) floats
+    reward_scale : float, by which the rewards it learned from were multiplied
+
+    Examples
+    --------
+    >>> from a3c_tut import train
+    >>> model = train("CartPole-v1", total_steps=1_000).model
+    >>> policy, value = model([0.0, 0.0, 0.0, 0.0])
+    >>> policy.shape, bool(abs(policy.sum() - 1.0) < 1e-12)
+    ((2,), True)
+
+    For actions that are numbers, their means and standard deviations, in the world's units:
+
+    >>> (mean, deviation), value = train("Pendulum-v1", total_steps=1_000).model([1.0, 0.0, 0.0])
+    >>> mean.shape, deviation.shape
+    ((1,), (1,))
+    """
+
+    def __init__(self, task: Task, parameters: NDArray[np.float64], reward_scale: float = 1.0):
+        self.task, self.parameters = task, parameters
+        self._scale, self._where = reward_scale, task.layout
+        self._room = make_network_rollout(1, self._where)
+
+    def __call__(self, observation: ArrayLike) -> tuple[Any, float]:
+        """Return the policy in the state that is observed, and its value in the world's units.
+
+        Parameters
+        ----------
+        observation : (D,) floats
+
+        Returns
+        -------
+        policy, value : array and float
+            The probabilities, (A,); of a Gaussian the means and the standard deviations, (A,) each.
+        """
+        where, room, world = self._where, self._room, self.task.world
+        room.observations[0] = finite("observation", observation, (world.observation_size,))
+        forward(self.parameters, where, room, 0)
+        unused = np.zeros(2 * world.action_size)
+        act(self.parameters, where, world.continuous, 1.0, room, 0, unused, 0)
+        value = float(room.values[0]) / self._scale
+        if not world.continuous:
+            return room.policies[0].copy(), value
+        deviation = [sigma(x) for x in self.parameters[where.log_sigma_at :]]
+        scale = world.action_range
+        return (room.outputs[0] * scale, np.array(deviation) * scale), value
 
 
 def _same(mine: Any, theirs: Any) -> bool:

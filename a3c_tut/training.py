@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import affordable, finite, one_of, whole
 from a3c_tut.config import A3CConfig
+from a3c_tut.control import COMPILED as COMPILED_WORLDS
+from a3c_tut.control import ControlWorld
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
@@ -25,6 +27,7 @@ from a3c_tut.engine.team import TableTeam
 from a3c_tut.errors import DivergenceError, WorkerError
 from a3c_tut.files import check_folder
 from a3c_tut.names import with_known_names
+from a3c_tut.networks import MLP, Task, network_config
 from a3c_tut.results import WORLD_ARRAYS, TrainingResult
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
 from a3c_tut.worlds import TableWorld
@@ -36,15 +39,17 @@ _NEVER = 2**62  # steps that no run reaches, with room for one more push
 
 @with_known_names
 def train(
-    world: TableWorld,
+    world: TableWorld | ControlWorld | str,
     config: A3CConfig | None = None,
     *,
+    model: MLP | None = None,
     total_steps: int = 60_000,
     seed: Seed = 0,
     runner: Literal["emulated", "processes"] = "emulated",
     schedule: str | RandomSchedule | ArrayLike | None = None,
     initial_theta: ArrayLike | None = None,
     initial_values: ArrayLike | None = None,
+    initial_parameters: ArrayLike | None = None,
     stop_after: int | None = None,
     resume_from: TrainingResult | str | os.PathLike[str] | None = None,
     progress: bool = False,
@@ -55,13 +60,17 @@ def train(
     checkpoint_path: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
 ) -> TrainingResult:
-    """Train N workers on a world, each pushing its gradients to the shared tables.
+    """Train N workers on a world, each pushing its gradients to the shared parameters.
+
+    A `TableWorld` is learned by tables, a `ControlWorld` by a network (Section 3.3).
 
     Parameters
     ----------
-    world : TableWorld
+    world : TableWorld, ControlWorld, or the name of one ("CartPole-v1", "Pendulum-v1")
     config : A3CConfig, optional
-        Default: `A3CConfig()`.
+        Default: `A3CConfig()` for tables, `network_config(world)` for networks.
+    model : MLP, optional
+        The network, for a ControlWorld; default: `MLP()`.
     total_steps : int from 1
         Environment steps of all workers together, and the horizon of the annealing. The push that
         reaches it is the last; the overshoot is less than one rollout.
@@ -74,6 +83,8 @@ def train(
         the run when it is used up, and `total_steps` is then only the horizon of the annealing.
     initial_theta, initial_values : (S, A) and (S,), optional
         The tables all workers start from; default 0. Values are in the world's own units.
+    initial_parameters : (P,), optional
+        The network all workers start from; default: drawn from the seed.
     stop_after : int, optional
         Stop early, at so many steps; `total_steps` stays the horizon.
     resume_from : TrainingResult or path, optional
@@ -129,18 +140,22 @@ def train(
             result = train(cliff_world(), runner="processes")
             assert replay(result) == result
     """
-    config = _checked(world, config, total_steps, seed, stop_after)
+    asked, config = _checked(world, config, model, total_steps, seed, stop_after)
     whole("callback_every", callback_every, 1, most=_NEVER)
     _check_processes(
         config, runner, schedule, start_method, on_worker_failure, checkpoint_path, checkpoint_every
     )
     start = _load(resume_from)
     if start is None:
-        initial = _initial(world, initial_theta, initial_values)
+        initial = _initial(
+            Job.fresh(asked, config, seed=seed), initial_theta, initial_values, initial_parameters
+        )
     else:
-        _check_same(start, world, config, total_steps, seed)
-        if initial_theta is not None or initial_values is not None:
-            raise ValueError("initial tables are given with resume_from; allowed: one of the two")
+        _check_same(start, asked, config, total_steps, seed)
+        if not (initial_theta is initial_values is initial_parameters is None):
+            raise ValueError(
+                "initial parameters are given with resume_from; allowed: one of the two"
+            )
         initial = dict(start.initial)
     if runner == "emulated":
         turns, order = _schedule(schedule, config, seed, start)
@@ -150,7 +165,7 @@ def train(
     if stop_after is not None:
         stop_at = min(stop_at, stop_after)
     job = Job(
-        world, config, int(total_steps), _plain(seed), initial["theta"],
+        asked, config, int(total_steps), _plain(seed), initial["theta"],
         initial["values"] * config.reward_scale, None if start is None else start.state,
     )  # fmt: skip
     run = _Run(job, runner, order, stop_at, initial, start)
@@ -167,20 +182,32 @@ def train(
         return run.in_processes(start_method, on_worker_failure, bar, looks)
 
 
-def _initial(world: TableWorld, theta: Any, values: Any) -> dict[str, NDArray[Any]]:
-    """Return the tables that a run begins with: those given, or zeros."""
-    zeros = np.zeros((world.num_states, world.num_actions))
-    for name, given in (("initial_theta", theta), ("initial_values", values)):
-        if isinstance(given, TrainingResult):
+def _initial(job: Job, theta: Any, values: Any, parameters: Any) -> dict[str, NDArray[Any]]:
+    """Return what a run begins with: what was given, or the job's own."""
+    given = {
+        "initial_theta": theta, "initial_values": values, "initial_parameters": parameters
+    }  # fmt: skip
+    for name, value in given.items():
+        if isinstance(value, TrainingResult):
             raise ValueError(
                 f"{name} is a TrainingResult; allowed: its tables, initial_theta=result.theta, "
-                "initial_values=result.values"
+                "initial_values=result.values, or its network, "
+                "initial_parameters=result.parameters"
             )
-    theta = zeros if theta is None else theta
-    values = zeros[:, 0] if values is None else values
+    network = isinstance(job.world, Task)
+    wrong = ("initial_theta", "initial_values") if network else ("initial_parameters",)
+    for name in wrong:
+        if given[name] is not None:
+            raise ValueError(
+                f"{name} is given for {'a network' if network else 'tables'}; allowed: "
+                f"{'initial_parameters' if network else 'initial_theta and initial_values'}"
+            )
+    shape = job.theta.shape
+    if parameters is not None:
+        theta = finite("initial_parameters", parameters, (shape[1],))[None]
     return {
-        "theta": finite("initial_theta", theta, zeros.shape),
-        "values": finite("initial_values", values, zeros[:, 0].shape),
+        "theta": finite("initial_theta", job.theta if theta is None else theta, shape),
+        "values": finite("initial_values", job.V if values is None else values, shape[:1]),
     }
 
 
@@ -277,8 +304,10 @@ class _Run:
         start = self._start
         before_episodes = [] if start is None else [start.episodes]
         before_updates = [] if start is None else [start.updates]
+        asked = self._job.world
         result = TrainingResult(
-            world=self._job.world,
+            world=asked.world if isinstance(asked, Task) else asked,
+            network=asked.model if isinstance(asked, Task) else None,
             config=self._job.config,
             seed=self._job.seed,
             total_steps=self._job.total_steps,
@@ -333,39 +362,78 @@ def replay(result: TrainingResult) -> TrainingResult:
             "update_mode is 'hogwild': pushes without a lock overlap, and a list of them does not "
             "say what happened; allowed: 'atomic'"
         )
+    if result.network is None:
+        initial = {
+            "initial_theta": result.initial["theta"], "initial_values": result.initial["values"]
+        }  # fmt: skip
+    else:
+        initial = {"initial_parameters": result.initial["theta"][0]}
     return train(
         result.world,
         result.config,
+        model=result.network,
         total_steps=result.total_steps,
         seed=result.seed,
         schedule=result.schedule,
-        initial_theta=result.initial["theta"],
-        initial_values=result.initial["values"],
+        **initial,
     )
 
 
 def _checked(
-    world: TableWorld, config: A3CConfig | None, total_steps: int, seed: Seed,
-    stop_after: int | None,
-) -> A3CConfig:  # fmt: skip
-    if not isinstance(world, TableWorld):
+    world: TableWorld | ControlWorld | str, config: A3CConfig | None, model: MLP | None,
+    total_steps: int, seed: Seed, stop_after: int | None,
+) -> tuple[TableWorld | Task, A3CConfig]:  # fmt: skip
+    if isinstance(world, str) and world in COMPILED_WORLDS:
+        world = COMPILED_WORLDS[world]()
+    if not isinstance(world, (TableWorld, ControlWorld)):
         raise ValueError(
             f"world is {world!r}; allowed: a TableWorld, such as cliff_world() or "
-            "TableWorld.from_gymnasium('FrozenLake-v1')"
+            "TableWorld.from_gymnasium('FrozenLake-v1'), a ControlWorld, such as cart_pole(), or "
+            f"one of {', '.join(COMPILED_WORLDS)}"
         )
-    config = A3CConfig() if config is None else config
+    if config is None:
+        config = A3CConfig() if isinstance(world, TableWorld) else network_config(world)
     if not isinstance(config, A3CConfig):
         raise ValueError(f"config is {config!r}; allowed: an A3CConfig")
+    asked = _asked(world, config, model)
     whole("total_steps", total_steps, 1, most=_NEVER)
     worker_seeds(seed, config.num_workers)
     affordable(
         f"a run of num_workers={config.num_workers:,} with rollout_length="
-        f"{config.rollout_length!r} on {world.num_states:,} states",
-        memory_needed(world, config),
+        f"{config.rollout_length!r} on {asked.num_states * asked.num_actions:,} parameters",
+        memory_needed(asked, config),
     )
     if stop_after is not None:
         whole("stop_after", stop_after, 1, most=_NEVER, also="None or ")
-    return config
+    return asked, config
+
+
+def _asked(
+    world: TableWorld | ControlWorld, config: A3CConfig, model: MLP | None
+) -> TableWorld | Task:
+    """Return the table, or the network and its world, that a run is to learn."""
+    if isinstance(world, TableWorld):
+        if model is not None:
+            raise ValueError(
+                f"model is {model!r} with a TableWorld; allowed: None, or "
+                "train(one_hot(world), model=...)"
+            )
+        return world
+    model = MLP() if model is None else model
+    if not isinstance(model, MLP):
+        raise ValueError(f"model is {model!r}; allowed: an MLP")
+    if config.critic == "global":
+        raise ValueError(
+            "critic is 'global' with a network, whose critic shares its layers with the actor; "
+            "allowed: 'local'"
+        )
+    for lr in config.per_worker("actor_lr"):
+        if lr == 0:
+            raise ValueError(
+                "actor_lr is 0 with a network, where critic_lr / actor_lr weighs the critic; "
+                "allowed: a number above 0"
+            )
+    return Task(world, model)
 
 
 def _check_processes(
@@ -466,16 +534,27 @@ def _load(given: TrainingResult | str | os.PathLike[str] | None) -> TrainingResu
 
 
 def _check_same(
-    start: TrainingResult, world: TableWorld, config: A3CConfig, total_steps: int, seed: Seed
+    start: TrainingResult,
+    asked: TableWorld | Task,
+    config: A3CConfig,
+    total_steps: int,
+    seed: Seed,
 ) -> None:
-    """Say what differs between a run and the one it shall continue."""
-    same_world = (
-        all(
-            np.array_equal(getattr(start.world, name), getattr(world, name))
-            for name in WORLD_ARRAYS
+    """Say what differs between a run and the one it is to continue."""
+    if isinstance(asked, Task):
+        same_world = start.world == asked.world
+        if start.network != asked.model:
+            raise ValueError(f"model is {asked.model!r}; allowed with this resume_from: "
+                             f"{start.network!r}")  # fmt: skip
+    else:
+        same_world = (
+            isinstance(start.world, TableWorld)
+            and all(
+                np.array_equal(getattr(start.world, name), getattr(asked, name))
+                for name in WORLD_ARRAYS
+            )
+            and start.world.max_episode_steps == asked.max_episode_steps
         )
-        and start.world.max_episode_steps == world.max_episode_steps
-    )
     if not same_world:
         raise ValueError("world differs from that of resume_from; allowed: the same world")
     asked = {**config.as_dict(), "total_steps": total_steps, "seed": np.asarray(seed).tolist()}

@@ -48,6 +48,20 @@ def kernel(function: Function, *built_on: Callable[..., Any]) -> Function:
     return _compiled(function, built_on, forceinline=True)
 
 
+def called(function: Function) -> Function:
+    """Compile like `kernel`, but as a function that is called: for what is long and called twice.
+
+    Examples
+    --------
+    >>> @called
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(21)
+    42
+    """
+    return _compiled(function, ())
+
+
 def inlined(function: Function) -> Function:
     """Compile like `kernel`, but as a part of whatever calls it: for the parts of a turn.
 

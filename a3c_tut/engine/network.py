@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.engine.compiling import kernel
+from a3c_tut.engine.compiling import called, kernel
 from a3c_tut.engine.kernels import choose, entropy, softmax
 from a3c_tut.engine.portable import cos, exp, log, tanh
 from a3c_tut.networks import Layout
@@ -229,7 +229,7 @@ def hidden_layers(parameters, where, tower, observation, hidden):  # type: ignor
             hidden[begin + j] = tanh(hidden[begin + j])
 
 
-@kernel
+@called
 def forward(parameters, where, rollout, t):  # type: ignore[no-untyped-def]
     """Write V(s_t) from the observation, and all that the hidden neurons say of it.
 
@@ -262,7 +262,7 @@ def forward(parameters, where, rollout, t):  # type: ignore[no-untyped-def]
     dense(parameters, where.value_at, last, begin, width, rollout.values, t, 1)
 
 
-@kernel
+@called
 def act(parameters, where, continuous, action_range, rollout, t, uniforms, cursor):  # type: ignore[no-untyped-def]
     """Write π(·|s_t) and draw an action; return the first random number that is not used.
 
@@ -464,7 +464,7 @@ def backward_tower(  # type: ignore[no-untyped-def]
                 delta[i] = below[i]
 
 
-@kernel
+@called
 def accumulate_network_gradient(  # type: ignore[no-untyped-def]
     parameters, where, continuous, rollout, length, entropy_coef, critic_weight, room, gradient
 ):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
 from a3c_tut.engine import turn
-from a3c_tut.engine.compiling import inlined
+from a3c_tut.engine.compiling import called, inlined
 from a3c_tut.engine.kernels import Gradient, clip_gradients, gradient_norm, make_gradient
 from a3c_tut.engine.motion import move, observe, reset
 from a3c_tut.engine.network import (
@@ -223,6 +223,70 @@ def finish_turn(run, index, walk):  # type: ignore[no-untyped-def]
     for i in range(run.scratch.walker.shape[0]):
         run.me.walker[index, i] = run.scratch.walker[i]
     turn.finish_turn(run, index, walk)
+
+
+@called
+def play_episode(world, parameters, where, rollout, walker, uniforms, greedy):  # type: ignore[no-untyped-def]
+    """Return the return of one episode under a network that no longer learns.
+
+    Parameters
+    ----------
+    world : ControlArrays
+    parameters : (P,)
+    where : Layout
+    rollout : NetworkRollout, of at least one step
+    walker : (K,), room
+    uniforms : (B,), enough for the longest episode
+    greedy : bool
+        Take the most probable action (of equals the first), or a Gaussian's mean.
+
+    Returns
+    -------
+    float
+        Undiscounted, in the world's units.
+
+    Examples
+    --------
+    A network that always pushes to the right does not hold the pole for long:
+
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.engine.motion import control_arrays
+    >>> from a3c_tut.networks import MLP, layout
+    >>> where = layout(MLP(), cart_pole())
+    >>> parameters = np.zeros(where.num_parameters)
+    >>> parameters[where.policy_at + 65] = 1.0  # the second action's bias
+    >>> room = make_network_rollout(1, where)
+    >>> world, uniforms = control_arrays(cart_pole(), A3CConfig()), np.full(1_004, 0.5)
+    >>> float(play_episode(world, parameters, where, room, np.zeros(4), uniforms, True))
+    10.0
+    """
+    cursor = reset(world, walker, uniforms, 0)
+    total_return = 0.0
+    for _ in range(world.max_episode_steps):
+        observe(world, walker, rollout.observations[0])
+        forward(parameters, where, rollout, 0)
+        cursor = act(
+            parameters, where, world.continuous, world.action_range, rollout, 0, uniforms, cursor
+        )
+        if greedy and world.continuous:
+            for a in range(rollout.force.shape[0]):
+                mean = min(max(rollout.outputs[0, a], -1.0), 1.0)
+                rollout.force[a] = world.action_range * mean
+        choice = rollout.actions[0]
+        if greedy and not world.continuous:
+            choice = 0
+            for a in range(1, rollout.policies.shape[1]):
+                if rollout.policies[0, a] > rollout.policies[0, choice]:
+                    choice = a
+        uniform = 0.0
+        if not world.continuous:
+            uniform = uniforms[cursor]
+            cursor += 1
+        reward, terminated = move(world, walker, choice, rollout.force, uniform)
+        total_return += reward
+        if terminated:
+            break
+    return total_return
 
 
 #: The loop of turns of an emulated run.

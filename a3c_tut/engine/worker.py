@@ -176,10 +176,6 @@ def advance(run, neighbours, held, max_updates, stop_at):  # type: ignore[no-unt
     return protocol.DONE, Held(False, walk, formed)
 
 
-#: The same with a network.
-advance_network = turn.variant("advance_network", advance, turn=network_turn)
-
-
 @inlined
 def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
     """Return why a worker should not begin another turn now; DONE where nothing keeps it.
@@ -215,6 +211,10 @@ def reason_to_rest(run, words):  # type: ignore[no-untyped-def]
     if run.me.cursor[0] + most > run.me.uniforms.shape[1]:
         return protocol.NEEDS_UNIFORMS
     return protocol.DONE
+
+
+#: `advance` with a network.
+advance_network = turn.variant("advance_network", advance, turn=network_turn)
 
 
 class TableWorker:
