@@ -156,4 +156,7 @@ def _limit(max_episode_steps: Any) -> int:
 
 
 #: Gymnasium's ids, and the worlds that are the same.
-COMPILED: dict[str, Callable[[], ControlWorld]] = {"CartPole-v1": cart_pole, "Pendulum-v1": pendulum}
+COMPILED: dict[str, Callable[[], ControlWorld]] = {
+    "CartPole-v1": cart_pole,
+    "Pendulum-v1": pendulum,
+}

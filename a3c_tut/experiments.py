@@ -348,9 +348,7 @@ def evaluate(
     return returns
 
 
-def _played(
-    learned: TrainingResult, episodes: int, greedy: bool, seed: int
-) -> NDArray[np.float64]:
+def _played(learned: TrainingResult, episodes: int, greedy: bool, seed: int) -> NDArray[np.float64]:
     """Return the returns of episodes under a network."""
     world = learned.world
     assert isinstance(world, ControlWorld)

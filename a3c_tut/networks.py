@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class MLP:
     Parameters
     ----------
     hidden : sequence of ints from 1
-        Neurons per hidden layer; empty: actor and critic are linear.
+        Neurons per hidden layer; empty: actor and critic are linear, without biases.
     shared : bool
         Whether actor and critic read the same hidden layers, or have some each.
 
@@ -102,7 +103,7 @@ def layout(model: MLP, world: ControlWorld) -> Layout:
     at, towers = 0, []
     for _ in range(1 if model.shared else 2):
         places = []
-        for m, n in zip(sizes, sizes[1:], strict=False):
+        for m, n in pairwise(sizes):
             places.append(at)
             at += (m + 1) * n
         towers.append(places)

@@ -258,7 +258,9 @@ def make_scratch(config: A3CConfig, world: TableWorld) -> Scratch:
     (20,)
     """
     n, states, actions = config.longest_rollout, world.num_states, world.num_actions
-    return Scratch(make_rollout(n, actions), make_gradient(most_rows(config, states), states, actions))
+    return Scratch(
+        make_rollout(n, actions), make_gradient(most_rows(config, states), states, actions)
+    )
 
 
 def most_rows(config: A3CConfig, num_states: int) -> int:

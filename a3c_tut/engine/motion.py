@@ -100,8 +100,12 @@ def reset(world, walker, uniforms, cursor):  # type: ignore[no-untyped-def]
         walker[0] = math.pi * (2.0 * uniforms[cursor] - 1.0)
         walker[1] = 2.0 * uniforms[cursor + 1] - 1.0
         return cursor + 2
-    walker[0] = choose_start(world.table, uniforms[cursor])
-    return cursor + 1
+    uniform = 0.0
+    if world.table.start_states.shape[0] > 1:
+        uniform = uniforms[cursor]
+        cursor += 1
+    walker[0] = choose_start(world.table, uniform)
+    return cursor
 
 
 @kernel
@@ -220,8 +224,8 @@ def move_pendulum(walker, torque):  # type: ignore[no-untyped-def]
     Examples
     --------
     >>> upright = np.zeros(2)
-    >>> float(move_pendulum(upright, 0.0)), upright.tolist()
-    (0.0, [0.0, 0.0])
+    >>> bool(move_pendulum(upright, 0.0) == 0.0), upright.tolist()
+    (True, [0.0, 0.0])
     """
     angle, speed = walker[0], walker[1]
     turns = math.floor((angle + math.pi) / (2.0 * math.pi))
@@ -237,7 +241,8 @@ def move_pendulum(walker, torque):  # type: ignore[no-untyped-def]
 def numbers_for(world: ControlWorld) -> NDArray[np.int64]:
     """Return how many random numbers a turn may use: at the start of an episode, and a step.
 
-    A Gaussian action needs two for each of its numbers; a choice one, and its outcome one.
+    A Gaussian action needs two for each of its numbers; a choice one, and its outcome one where
+    chance has a part in it.
 
     Parameters
     ----------

@@ -305,7 +305,7 @@ def act(parameters, where, continuous, action_range, rollout, t, uniforms, curso
         cursor += 2
         rollout.noise[t, a] = z
         sampled = rollout.outputs[t, a] + sigma(parameters[where.log_sigma_at + a]) * z
-        rollout.force[a] = action_range * min(max(sampled, -1.0), 1.0)
+        rollout.force[a] = min(max(sampled, -action_range), action_range)
     return cursor
 
 
@@ -471,7 +471,8 @@ def accumulate_network_gradient(  # type: ignore[no-untyped-def]
     """Sum the gradients of Equations (2) and (3) over a rollout, by backpropagation.
 
     One vector holds actor and critic, so the critic's part carries its weight, the ratio of the two
-    step sizes: ascent on Equation (2), descent on Equation (3), as in a table.
+    step sizes: ascent on Equation (2), descent on Equation (3), as in a table. Without a hidden
+    layer the biases stay as they are, so that what sees a state as a one-hot vector is a table.
 
     Parameters
     ----------
@@ -539,6 +540,10 @@ def accumulate_network_gradient(  # type: ignore[no-untyped-def]
         if continuous:
             for a in range(n):
                 gradient[where.log_sigma_at + a] += outputs[n + a]
+    if layers == 0:
+        for b in range(n):
+            gradient[where.policy_at + width * n + b] = 0.0
+        gradient[where.value_at + width] = 0.0
     return total_entropy / length
 
 

@@ -102,8 +102,8 @@ def collect_network_rollout(run, index):  # type: ignore[no-untyped-def]
     >>> from a3c_tut.networks import MLP
     >>> run = make_run(Task(cart_pole(), MLP()), A3CConfig(rollout_length=5))
     >>> walk = collect_network_rollout(run, 0)
-    >>> walk.length, walk.total_reward, walk.cursor  # 4 numbers for the start, 2 a step
-    (5, 5.0, 14)
+    >>> walk.length, walk.total_reward, walk.cursor  # 4 numbers for the start, 1 a step
+    (5, 5.0, 9)
     """
     world, me, scratch = run.world, run.me, run.scratch
     rollout, where, walker = scratch.rollout, scratch.where, scratch.walker
@@ -125,7 +125,7 @@ def collect_network_rollout(run, index):  # type: ignore[no-untyped-def]
             cursor,
         )  # fmt: skip
         uniform = 0.0
-        if not world.continuous:
+        if world.table.cumulative.shape[2] > 1:
             uniform = uniforms[cursor]
             cursor += 1
         reward, terminated = move(world, walker, rollout.actions[length], rollout.force, uniform)
@@ -279,7 +279,7 @@ def play_episode(world, parameters, where, rollout, walker, uniforms, greedy):  
                 if rollout.policies[0, a] > rollout.policies[0, choice]:
                     choice = a
         uniform = 0.0
-        if not world.continuous:
+        if world.table.cumulative.shape[2] > 1:
             uniform = uniforms[cursor]
             cursor += 1
         reward, terminated = move(world, walker, choice, rollout.force, uniform)

@@ -266,9 +266,7 @@ class TableWorker:
         seed = worker_seeds(job.seed, config.num_workers)[worker]
         self._stream = UniformStream(seed, int(me.uniforms_used[0]))
         self._own_statistics = statistics if own else None
-        self._run = Run(
-            world, settings, shared, statistics, me, scratch, self._block.log(worker)
-        )
+        self._run = Run(world, settings, shared, statistics, me, scratch, self._block.log(worker))
         self._advance = advance_network if isinstance(job.world, Task) else advance
         self._held, self._stop_at = NOTHING_HELD, seat.stop_at
         check_sharing(
