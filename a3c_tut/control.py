@@ -11,19 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from a3c_tut.checks import MOST, whole
 from a3c_tut.shown import html, text
 from a3c_tut.worlds import TableWorld, corridor_world
 
 #: How a world moves: the numbers by which `engine.motion` tells them apart.
-TABLE, CART_POLE, PENDULUM = 0, 1, 2
+TABLE, CART_POLE, PENDULUM, OUTSIDE = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, repr=False)
 class ControlWorld:
     """What a network sees of a world, and what it may do (Section 3.3).
 
-    Made by `cart_pole`, `pendulum` or `one_hot`.
+    Made by `cart_pole`, `pendulum`, `one_hot` or `from_gymnasium`.
 
     Attributes
     ----------
@@ -47,6 +49,11 @@ class ControlWorld:
     observation_names : tuple of str
     table : TableWorld
         Which table it is, if it is one.
+    make : str, or function of nothing
+        For an environment that steps in Python: its id, or what makes one.
+    observation_is_a_number, observation_scale : bool, float
+        Whether such an environment's observation is the number of a state, seen as a one-hot
+        vector; and by what its numbers are multiplied otherwise.
 
     Examples
     --------
@@ -67,6 +74,30 @@ class ControlWorld:
     reward_scale: float = 1.0
     observation_names: tuple[str, ...] = ()
     table: TableWorld = corridor_world(2)
+    make: Any = None
+    observation_is_a_number: bool = False
+    observation_scale: float = 1.0
+
+    def new_environment(self) -> Any:
+        """Return a new Gymnasium environment, for a world that steps in Python.
+
+        Raises
+        ------
+        ValueError
+            When the world is none, or was loaded from a file without what makes one.
+
+        Examples
+        --------
+        >>> from_gymnasium("Acrobot-v1").new_environment().action_space.n
+        np.int64(3)
+        """
+        if self.make is None:
+            raise ValueError(
+                f"make is None in {self.name!r}; allowed: a world from from_gymnasium(...)"
+            )
+        import gymnasium
+
+        return gymnasium.make(self.make) if isinstance(self.make, str) else self.make()
 
     def _about(self) -> tuple[str, dict[str, str]]:
         actions = (
@@ -148,6 +179,71 @@ def one_hot(world: TableWorld) -> ControlWorld:
     return ControlWorld(
         world.name, TABLE, world.num_states, world.num_actions, False, world.max_episode_steps, 1,
         table=world,
+    )  # fmt: skip
+
+
+def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 1.0) -> ControlWorld:
+    """Return any Gymnasium environment with a choice of actions, or with actions in a box.
+
+    It steps in Python, while the network stays compiled: its own steps are then most of the time.
+    Every worker has one of its own, whose chance is seeded by the worker's.
+
+    Parameters
+    ----------
+    make : str, or function of nothing
+        The environment's id, or a function that returns a new environment; with worker processes
+        one that can be pickled, such as a function of a module.
+    reward_scale : float above 0
+        By which `network_config` multiplies rewards.
+
+    Raises
+    ------
+    ValueError
+        For an environment whose spaces a network here cannot take.
+
+    Examples
+    --------
+    >>> from_gymnasium("Acrobot-v1").observation_size
+    6
+    >>> from_gymnasium("Blackjack-v1")
+    Traceback (most recent call last):
+    ...
+    ValueError: observation_space of Blackjack-v1 is Tuple(Discrete(32), Discrete(11), Discrete(2)); allowed: Box or Discrete
+    """  # noqa: E501
+    from gymnasium import make as gymnasium_make
+    from gymnasium.spaces import Box, Discrete
+
+    if not isinstance(make, str) and not callable(make):
+        raise ValueError(
+            f"make is {make!r}; allowed: an id, or a function that returns a new environment"
+        )
+    env = gymnasium_make(make) if isinstance(make, str) else make()
+    name = make if isinstance(make, str) else str(env)
+    seen, done = env.observation_space, env.action_space
+    limit = env.spec.max_episode_steps if env.spec is not None else None
+    env.close()
+    if not isinstance(seen, (Box, Discrete)):
+        raise ValueError(f"observation_space of {name} is {seen}; allowed: Box or Discrete")
+    if not isinstance(done, (Box, Discrete)):
+        raise ValueError(f"action_space of {name} is {done}; allowed: Box or Discrete")
+    continuous = isinstance(done, Box)
+    if continuous and not (done.is_bounded() and (done.low == -done.high).all()):
+        raise ValueError(
+            f"action_space of {name} is {done}; allowed: a Box from −x to x; see "
+            "gymnasium.wrappers.RescaleAction"
+        )
+    if continuous and (done.high != done.high.flat[0]).any():
+        raise ValueError(
+            f"action_space of {name} is {done}; allowed: the same bounds for all numbers; see "
+            "gymnasium.wrappers.RescaleAction"
+        )
+    number = isinstance(seen, Discrete)
+    return ControlWorld(
+        name, OUTSIDE, int(seen.n) if number else int(np.prod(seen.shape)),
+        int(np.prod(done.shape)) if continuous else int(done.n), continuous,
+        int(limit or MOST), 0, action_range=float(done.high.flat[0]) if continuous else 1.0,
+        reward_scale=float(reward_scale), make=make, observation_is_a_number=number,
+        observation_scale=1.0 / 255.0 if not number and seen.dtype == np.uint8 else 1.0,
     )  # fmt: skip
 
 

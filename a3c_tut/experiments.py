@@ -23,6 +23,7 @@ from a3c_tut.control import ControlWorld
 from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.network import make_network_rollout
 from a3c_tut.engine.network_turn import play_episode
+from a3c_tut.engine.outside import Outside
 from a3c_tut.exact import greedy_path
 from a3c_tut.names import check_names
 from a3c_tut.results import TrainingResult
@@ -352,6 +353,8 @@ def _played(learned: TrainingResult, episodes: int, greedy: bool, seed: int) -> 
     """Return the returns of episodes under a network."""
     world = learned.world
     assert isinstance(world, ControlWorld)
+    if world.make is not None:
+        return _played_outside(learned, episodes, greedy, seed)
     model, arrays = learned.model, control_arrays(world, learned.config)
     where, rng = model.task.layout, np.random.default_rng(seed)
     room, walker = make_network_rollout(1, where), np.zeros(world.walker_size)
@@ -361,6 +364,34 @@ def _played(learned: TrainingResult, episodes: int, greedy: bool, seed: int) -> 
         play_episode(arrays, model.parameters, where, room, walker, rng.random(numbers), greedy)
         for _ in range(episodes)
     ])  # fmt: skip
+
+
+def _played_outside(
+    learned: TrainingResult, episodes: int, greedy: bool, seed: int
+) -> NDArray[np.float64]:
+    """Return the returns of episodes in an environment that steps in Python."""
+    world, model = learned.world, learned.model
+    assert isinstance(world, ControlWorld)
+    own, drawn = np.random.SeedSequence(seed).spawn(2)
+    outside, rng, returns = Outside(world, own), np.random.default_rng(drawn), np.zeros(episodes)
+    limit = learned.config.max_episode_steps or world.max_episode_steps
+    for episode in range(episodes):
+        observation, ended, steps = outside.begin() / world.observation_scale, False, 0
+        while not ended and steps < limit:
+            policy, _ = model(observation)
+            choice, force = 0, np.zeros(world.action_size)
+            if world.continuous:
+                mean, deviation = policy
+                noise = 0.0 if greedy else deviation * rng.standard_normal(len(mean))
+                force = np.clip(mean + noise, -world.action_range, world.action_range)
+            else:
+                choice = int(policy.argmax() if greedy else rng.choice(len(policy), p=policy))
+            seen, reward, terminated, truncated = outside.step(choice, force)
+            observation, ended = seen / world.observation_scale, terminated or truncated
+            returns[episode] += reward
+            steps += 1
+    outside.close()
+    return returns
 
 
 def compare(

@@ -292,6 +292,8 @@ def _about_world(world: TableWorld | ControlWorld, network: MLP | None) -> dict[
     if isinstance(world, ControlWorld) and network is not None:
         own = {each.name: getattr(world, each.name) for each in fields(world)}
         about["control"] = {name: value for name, value in own.items() if name != "table"}
+        if not isinstance(world.make, str):  # a function cannot be kept
+            about["control"]["make"] = None
         about["network"] = {"hidden": network.hidden, "shared": network.shared}
     return about
 
@@ -317,7 +319,7 @@ def _world_of(
 
 
 class LearnedNetwork:
-    """A network with its parameters, to be called with an observation.
+    """A network with its parameters, to be called with an observation as the world gives it.
 
     Parameters
     ----------
@@ -358,16 +360,16 @@ class LearnedNetwork:
             The probabilities, (A,); of a Gaussian the means and the standard deviations, (A,) each.
         """
         where, room, world = self._where, self._room, self.task.world
-        room.observations[0] = finite("observation", observation, (world.observation_size,))
+        seen = finite("observation", observation, (world.observation_size,))
+        room.observations[0] = seen * world.observation_scale
         forward(self.parameters, where, room, 0)
         unused = np.zeros(2 * world.action_size)
         act(self.parameters, where, world.continuous, 1.0, room, 0, unused, 0)
         value = float(room.values[0]) / self._scale
         if not world.continuous:
             return room.policies[0].copy(), value
-        deviation = [sigma(x) for x in self.parameters[where.log_sigma_at :]]
-        scale = world.action_range
-        return (room.outputs[0] * scale, np.array(deviation) * scale), value
+        deviation = np.array([sigma(x) for x in self.parameters[where.log_sigma_at :]])
+        return (room.outputs[0].copy(), deviation), value
 
 
 def _same(mine: Any, theirs: Any) -> bool:

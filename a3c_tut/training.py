@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from a3c_tut.checks import affordable, finite, one_of, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import COMPILED as COMPILED_WORLDS
-from a3c_tut.control import ControlWorld
+from a3c_tut.control import ControlWorld, from_gymnasium
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
@@ -39,7 +39,7 @@ _NEVER = 2**62  # steps that no run reaches, with room for one more push
 
 @with_known_names
 def train(
-    world: TableWorld | ControlWorld | str,
+    world: TableWorld | ControlWorld | str | Callable[[], Any],
     config: A3CConfig | None = None,
     *,
     model: MLP | None = None,
@@ -66,7 +66,9 @@ def train(
 
     Parameters
     ----------
-    world : TableWorld, ControlWorld, or the name of one ("CartPole-v1", "Pendulum-v1")
+    world : TableWorld, ControlWorld, id of a Gymnasium environment, or a function that returns one
+        "CartPole-v1" and "Pendulum-v1" are compiled; all others step in Python, and their own
+        steps are then most of the time.
     config : A3CConfig, optional
         Default: `A3CConfig()` for tables, `network_config(world)` for networks.
     model : MLP, optional
@@ -152,6 +154,12 @@ def train(
         )
     else:
         _check_same(start, asked, config, total_steps, seed)
+        if isinstance(asked, Task) and asked.world.make is not None:
+            raise ValueError(
+                f"resume_from is given for {asked.world.name!r}, whose environment keeps its own "
+                "state; allowed: a new run that begins with what that one learned: "
+                "initial_parameters=result.parameters"
+            )
         if not (initial_theta is initial_values is initial_parameters is None):
             raise ValueError(
                 "initial parameters are given with resume_from; allowed: one of the two"
@@ -244,6 +252,7 @@ class _Run:
             result = self._result(episodes, updates, crew.state(), diverged)
             used_up = crew.steps < min(until, self._stop_at)  # the schedule, that is
             if crew.steps >= self._stop_at or used_up or (callback and callback(result)):
+                crew.close()
                 return result
 
     def in_processes(
@@ -290,6 +299,7 @@ class _Run:
         before = () if self._start is None else self._start.schedule
         order = Given(np.concatenate([before, updates["worker"]]).astype(np.int64))
         emulated.run(crew, order, _NEVER, lambda steps: None)
+        crew.close()
         own = config.optimizer == "rmsprop" and not config.shared_statistics
         return {w: state_of_worker(crew.state(), w, own) for w in workers}
 
@@ -380,17 +390,10 @@ def replay(result: TrainingResult) -> TrainingResult:
 
 
 def _checked(
-    world: TableWorld | ControlWorld | str, config: A3CConfig | None, model: MLP | None,
+    world: Any, config: A3CConfig | None, model: MLP | None,
     total_steps: int, seed: Seed, stop_after: int | None,
 ) -> tuple[TableWorld | Task, A3CConfig]:  # fmt: skip
-    if isinstance(world, str) and world in COMPILED_WORLDS:
-        world = COMPILED_WORLDS[world]()
-    if not isinstance(world, (TableWorld, ControlWorld)):
-        raise ValueError(
-            f"world is {world!r}; allowed: a TableWorld, such as cliff_world() or "
-            "TableWorld.from_gymnasium('FrozenLake-v1'), a ControlWorld, such as cart_pole(), or "
-            f"one of {', '.join(COMPILED_WORLDS)}"
-        )
+    world = _world(world)
     if config is None:
         config = A3CConfig() if isinstance(world, TableWorld) else network_config(world)
     if not isinstance(config, A3CConfig):
@@ -406,6 +409,21 @@ def _checked(
     if stop_after is not None:
         whole("stop_after", stop_after, 1, most=_NEVER, also="None or ")
     return asked, config
+
+
+def _world(world: Any) -> TableWorld | ControlWorld:
+    """Return a world; an id of Gymnasium's gives the compiled one if there is one."""
+    if isinstance(world, (TableWorld, ControlWorld)):
+        return world
+    if isinstance(world, str):
+        return COMPILED_WORLDS[world]() if world in COMPILED_WORLDS else from_gymnasium(world)
+    if callable(world) and not isinstance(world, type):
+        return from_gymnasium(world)
+    raise ValueError(
+        f"world is {world!r}; allowed: a TableWorld, such as cliff_world() or "
+        "TableWorld.from_gymnasium('FrozenLake-v1'), a ControlWorld, such as cart_pole(), the id "
+        "of a Gymnasium environment, or a function that returns a new one"
+    )
 
 
 def _asked(

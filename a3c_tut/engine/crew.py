@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
-from a3c_tut.engine import checkpoint, network_turn
+from a3c_tut.engine import checkpoint, network_turn, outside
 from a3c_tut.engine.buffers import (
     STEPS,
     UPDATES,
@@ -123,6 +123,26 @@ def world_of(job: Job) -> tuple[Any, Settings, Any, int]:
     )
 
 
+def outsides_of(job: Job, workers: Sequence[int]) -> dict[int, outside.Outside]:
+    """Make the environments of some workers of a job, where they step in Python.
+
+    Parameters
+    ----------
+    job : Job
+    workers : sequence of ids
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> outsides_of(Job.fresh(cliff_world(), A3CConfig()), [0, 1])
+    {}
+    """
+    if not isinstance(job.world, Task) or job.world.world.make is None:
+        return {}
+    seeds = worker_seeds(job.seed, job.config.num_workers)
+    return {worker: outside.Outside(job.world.world, seeds[worker]) for worker in workers}
+
+
 def local_of(job: Job, workers: Sequence[int], walker_size: int) -> Local:
     """Make the memory of some workers of a job.
 
@@ -194,8 +214,8 @@ class TableCrew:
 
     def __init__(self, job: Job, loop: Callable[..., Any] | None = None, extra: Any = ()):
         config = job.config
-        own_loop = network_turn.take_turns if isinstance(job.world, Task) else take_turns
-        self._loop, self._extra = loop or own_loop, extra
+        self._outsides = outsides_of(job, range(config.num_workers))
+        self._loop, self._extra = loop or self._own_loop(job), extra
         world, settings, scratch, walker_size = world_of(job)
         self.run = Run(
             world,
@@ -212,6 +232,14 @@ class TableCrew:
         seeds = worker_seeds(job.seed, config.num_workers)
         used = self.run.me.uniforms_used.tolist()
         self._streams = [UniformStream(*each) for each in zip(seeds, used, strict=True)]
+
+    def _own_loop(self, job: Job) -> Callable[..., Any]:
+        if not isinstance(job.world, Task):
+            return take_turns
+        if not self._outsides:
+            return network_turn.take_turns
+        parts = vars(outside.parts_of_a_turn(self._outsides))
+        return outside.interpreted(network_turn.take_turns, prepare=parts["prepare"])
 
     @property
     def steps(self) -> int:
@@ -264,6 +292,17 @@ class TableCrew:
         return (
             why == DIVERGED, published(EPISODE_DTYPE, episodes), published(UPDATE_DTYPE, updates)
         )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the workers' environments, where they have any.
+
+        Examples
+        --------
+        >>> from a3c_tut import cliff_world
+        >>> TableCrew(Job.fresh(cliff_world(), A3CConfig())).close()
+        """
+        for each in self._outsides.values():
+            each.close()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return all that a later run needs to go on as if this one had never stopped."""

@@ -309,6 +309,31 @@ def act(parameters, where, continuous, action_range, rollout, t, uniforms, curso
     return cursor
 
 
+@called
+def observe_and_act(  # type: ignore[no-untyped-def]
+    parameters, where, continuous, action_range, rollout, t, uniforms, cursor
+):
+    """Do `forward` and `act` in one call, for loops that are interpreted.
+
+    Parameters
+    ----------
+    parameters, where, continuous, action_range, rollout, t, uniforms, cursor : as in `act`
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.networks import MLP, layout
+    >>> where = layout(MLP(), cart_pole())
+    >>> rollout, parameters = make_network_rollout(5, where), np.zeros(where.num_parameters)
+    >>> observe_and_act(parameters, where, False, 1.0, rollout, 0, np.array([0.2]), 0)
+    1
+    >>> int(rollout.actions[0])
+    0
+    """
+    forward(parameters, where, rollout, t)
+    return act(parameters, where, continuous, action_range, rollout, t, uniforms, cursor)
+
+
 @kernel
 def gaussian(u, v):  # type: ignore[no-untyped-def]
     """Return a standard normal number made of two uniform ones (Box and Muller, 1958).

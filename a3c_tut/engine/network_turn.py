@@ -140,6 +140,43 @@ def collect_network_rollout(run, index):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def form_gradient(run, index, walk):  # type: ignore[no-untyped-def]
+    """Form advantages and clipped gradient of the rollout in the scratch.
+
+    Parameters
+    ----------
+    run : Run
+    index : int, the worker's place in `me`
+    walk : Walk, from `collect_network_rollout`
+
+    Returns
+    -------
+    Formed
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> from a3c_tut.engine.crew import make_run
+    >>> from a3c_tut.networks import MLP
+    >>> run = make_run(Task(cart_pole(), MLP()), A3CConfig(rollout_length=5))
+    >>> formed = form_gradient(run, 0, collect_network_rollout(run, 0))
+    >>> bool(formed.grad_norm > 0.0)
+    True
+    """
+    settings, scratch, worker = run.settings, run.scratch, run.me.worker[index]
+    rollout, gradient = scratch.rollout, scratch.gradient
+    compute_advantages(settings, rollout, walk.length, walk.terminated, rollout.values)
+    mean_entropy = accumulate_network_gradient(
+        run.me.theta[index, 0], scratch.where, run.world.continuous, rollout, walk.length,
+        settings.entropy_coef[worker], settings.critic_lr[worker] / settings.actor_lr[worker],
+        scratch.room, gradient.theta[0],
+    )  # fmt: skip
+    norm = gradient_norm(gradient, 1)
+    clip_gradients(gradient, 1, norm, settings.max_grad_norm)
+    return Formed(1, mean_entropy, norm)
+
+
+@inlined
 def prepare(run, index):  # type: ignore[no-untyped-def]
     """Do the first half of a turn: act on the local copy and form the gradient.
 
@@ -164,18 +201,8 @@ def prepare(run, index):  # type: ignore[no-untyped-def]
     >>> formed.num_rows, round(formed.mean_entropy, 2), bool(run.shared.theta[0, 0] != 0.0)
     (1, 0.69, True)
     """
-    settings, scratch, worker = run.settings, run.scratch, run.me.worker[index]
     walk = collect_network_rollout(run, index)
-    rollout, gradient = scratch.rollout, scratch.gradient
-    compute_advantages(settings, rollout, walk.length, walk.terminated, rollout.values)
-    mean_entropy = accumulate_network_gradient(
-        run.me.theta[index, 0], scratch.where, run.world.continuous, rollout, walk.length,
-        settings.entropy_coef[worker], settings.critic_lr[worker] / settings.actor_lr[worker],
-        scratch.room, gradient.theta[0],
-    )  # fmt: skip
-    norm = gradient_norm(gradient, 1)
-    clip_gradients(gradient, 1, norm, settings.max_grad_norm)
-    return walk, Formed(1, mean_entropy, norm)
+    return walk, form_gradient(run, index, walk)
 
 
 @inlined

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from a3c_tut.engine import checkpoint, network_turn, protocol, turn
-from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release
+from a3c_tut.engine import checkpoint, network_turn, outside, protocol, turn
+from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release, store_word
 from a3c_tut.engine.buffers import STEPS, Run, Statistics, make_statistics
 from a3c_tut.engine.compiling import inlined, kernel
-from a3c_tut.engine.crew import Job, local_of, world_of
+from a3c_tut.engine.crew import Job, local_of, outsides_of, world_of
 from a3c_tut.engine.log import LOG_ROWS
 from a3c_tut.engine.shared import (
     Journal,
@@ -268,6 +268,12 @@ class TableWorker:
         self._own_statistics = statistics if own else None
         self._run = Run(world, settings, shared, statistics, me, scratch, self._block.log(worker))
         self._advance = advance_network if isinstance(job.world, Task) else advance
+        self._outsides = outsides_of(job, [worker])
+        if self._outsides:
+            parts = outside.parts_of_a_turn(self._outsides)
+            self._advance = outside.interpreted(
+                advance, turn=parts, load=read, exchange=store_word
+            )
         self._held, self._stop_at = NOTHING_HELD, seat.stop_at
         check_sharing(
             self._block,
