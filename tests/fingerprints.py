@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from a3c_tut import A3CConfig, TableWorld, cliff_world, train
+from a3c_tut.control import cart_pole, one_hot, pendulum
+from a3c_tut.networks import MLP, network_config
 
 STEPS = 3_000
 KEPT = Path(__file__).with_suffix(".json")
@@ -51,9 +53,32 @@ CASES = {
     "large world": ("large", "random", {"num_workers": 8, "rollout_length": 20}),
 }
 
+#: The same for networks; shorter, because an interpreter needs a while for each step.
+NETWORK_STEPS = 600
+NETWORKS = {
+    "cart-pole": (cart_pole, None, {}, MLP()),
+    "cart-pole, two towers": (cart_pole, "random", {"num_workers": 3}, MLP((8, 5), shared=False)),
+    "cart-pole, sgd": (
+        cart_pole,
+        "random",
+        {"optimizer": "sgd", "actor_lr": 0.001, "gae_lambda": 1.0, "sync_every": 3},
+        MLP((8,)),
+    ),
+    "pendulum": (pendulum, None, {}, MLP()),
+    "pendulum, own statistics": (pendulum, "random", {"shared_statistics": False}, MLP((6,))),
+    "lake, one-hot": (lambda: one_hot(WORLDS["lake"]()), "random", {}, MLP(())),
+}
+
 
 def run(name):
     """Train one of the cases."""
+    if name in NETWORKS:
+        make, schedule, settings, model = NETWORKS[name]
+        world = make()
+        return train(
+            world, network_config(world, **settings), model=model, total_steps=NETWORK_STEPS,
+            seed=5, schedule=schedule,
+        )  # fmt: skip
     world, schedule, settings = CASES[name]
     return train(
         WORLDS[world](), A3CConfig(**settings), total_steps=STEPS, seed=5, schedule=schedule
@@ -88,9 +113,12 @@ def taken():
     """Run every case; return its fingerprint by name."""
     return {
         name: fingerprint(
-            result.theta, result.state["V"], columns(result.episodes), columns(result.updates)
+            result.state["theta"],
+            result.state["V"],
+            columns(result.episodes),
+            columns(result.updates),
         )
-        for name, result in ((name, run(name)) for name in CASES)
+        for name, result in ((name, run(name)) for name in (*CASES, *NETWORKS))
     }
 
 

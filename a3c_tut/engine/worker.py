@@ -271,9 +271,7 @@ class TableWorker:
         self._outsides = outsides_of(job, [worker])
         if self._outsides:
             parts = outside.parts_of_a_turn(self._outsides)
-            self._advance = outside.interpreted(
-                advance, turn=parts, load=read, exchange=store_word
-            )
+            self._advance = outside.interpreted(advance, turn=parts, load=read, exchange=store_word)
         self._held, self._stop_at = NOTHING_HELD, seat.stop_at
         check_sharing(
             self._block,
