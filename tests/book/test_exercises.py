@@ -29,7 +29,7 @@ WRONG = [
 CHAPTERS = {
     1: ["introduction"],
     2: ["objective", "updates", "stability"],
-    3: ["cpu_training", "sparse_rewards", "best_practices"],
+    3: ["cpu_training", "sparse_rewards", "control", "best_practices"],
     4: ["python_practice"],
     5: ["result"],
     6: ["summary"],
