@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -47,9 +49,10 @@ class A3CConfig:
         ε, inside the root.
     shared_statistics : bool
         Whether all workers share one mean square (Section 2.3) or keep one each.
-    lr_anneal : None, "global" or "per_worker"
+    lr_anneal : None, "global", "per_worker", or pairs (share of total_steps, factor)
         Linear annealing to 0 by the shared step counter (Section 2.3) or the worker's own
-        (Section 3).
+        (Section 3). Pairs draw a schedule of your own: straight lines between points, read by the
+        shared counter, the shares rising from 0 to 1. The factor multiplies both step sizes.
     sync_every : int from 1
         Pushes between two refreshes of a worker's local copy (Section 3).
     window : None or int from 1
@@ -79,6 +82,11 @@ class A3CConfig:
     Traceback (most recent call last):
     ...
     ValueError: gamma is 1.5; allowed: a number from 0 to 1
+
+    Full step sizes for the first half of the run, then falling to a tenth:
+
+    >>> A3CConfig(lr_anneal=[(0, 1), (0.5, 1), (1, 0.1)]).lr_anneal
+    ((0.0, 1.0), (0.5, 1.0), (1.0, 0.1))
     """
 
     num_workers: int = 3
@@ -93,7 +101,7 @@ class A3CConfig:
     rmsprop_decay: float = 0.99
     rmsprop_epsilon: float = 0.0012
     shared_statistics: bool = True
-    lr_anneal: Literal["global", "per_worker"] | None = None
+    lr_anneal: Literal["global", "per_worker"] | Sequence[tuple[float, float]] | None = None
     sync_every: int = 1
     window: int | None = None
     critic: Literal["local", "global"] = "local"
@@ -148,7 +156,8 @@ class A3CConfig:
         if self.max_episode_steps is not None:
             whole("max_episode_steps", self.max_episode_steps, 1, most=MOST, also="None or ")
         one_of("optimizer", self.optimizer, ("rmsprop", "sgd"))
-        one_of("lr_anneal", self.lr_anneal, (None, "global", "per_worker"))
+        if not isinstance(self.lr_anneal, str) or self.lr_anneal not in ("global", "per_worker"):
+            object.__setattr__(self, "lr_anneal", _points(self.lr_anneal))
         one_of("critic", self.critic, ("local", "global"))
         one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
         if not isinstance(self.shared_statistics, bool):
@@ -218,3 +227,23 @@ class A3CConfig:
         0.9
         """
         return asdict(self)
+
+
+def _points(given: Any) -> tuple[tuple[float, float], ...] | None:
+    """Return a schedule of step sizes as plain pairs (share, factor), or say what is allowed."""
+    if given is None:
+        return None
+    try:
+        points = tuple((float(share), float(factor)) for share, factor in given)
+    except (TypeError, ValueError):
+        points = ()
+    shares, factors = [p[0] for p in points], [p[1] for p in points]
+    rises = all(one < other for one, other in pairwise(shares))
+    if not (len(points) > 1 and rises and shares[0] == 0.0 and shares[-1] == 1.0) or not all(
+        math.isfinite(factor) and factor >= 0 for factor in factors
+    ):
+        raise ValueError(
+            f"lr_anneal is {given!r}; allowed: None, 'global', 'per_worker', or pairs (share of "
+            "total_steps, factor): shares that rise from 0 to 1, factors from 0"
+        )
+    return points

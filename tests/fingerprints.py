@@ -39,6 +39,11 @@ CASES = {
         "random",
         {"lr_anneal": "per_worker", "optimizer": "sgd", "max_grad_norm": 5.0},
     ),
+    "annealing by points": (
+        "lake",
+        "random",
+        {"lr_anneal": ((0.0, 0.1), (0.3, 1.7), (1.0, 0.3))},
+    ),
     "tight clipping": ("cliff", None, {"max_grad_norm": 0.3}),
     "no clipping": ("cliff", None, {"max_grad_norm": None, "reward_scale": 0.05}),
     "fixed window": ("cliff", "random", {"window": 2, "rollout_length": 7}),

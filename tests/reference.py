@@ -238,11 +238,14 @@ def a3c(
             grad_theta *= config.max_grad_norm / norm
             grad_V *= config.max_grad_norm / norm
 
-        share = {
-            None: 1.0,
-            "global": 1 - steps / total_steps,
-            "per_worker": 1 - me.own_steps * N / total_steps,
-        }[config.lr_anneal]
+        if isinstance(config.lr_anneal, tuple):
+            share = np.interp(steps / total_steps, *zip(*config.lr_anneal, strict=True))
+        else:
+            share = {
+                None: 1.0,
+                "global": 1 - steps / total_steps,
+                "per_worker": 1 - me.own_steps * N / total_steps,
+            }[config.lr_anneal]
         actor_lr, critic_lr = config.actor_lr * max(0, share), config.critic_lr * max(0, share)
         if config.optimizer == "sgd":
             theta += actor_lr * grad_theta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -32,7 +33,27 @@ REFUSED = {
     "rmsprop_decay": ("a number from 0, below 1", [1, 1.0, -0.1, NAN, "0.99", None]),
     "rmsprop_epsilon": (ABOVE_0, [0, -1e-8, NAN, INF, None]),
     "shared_statistics": ("True or False", [None, 0, 1, "yes"]),
-    "lr_anneal": ("None, 'global', 'per_worker'", ["linear", True, 0]),
+    "lr_anneal": (
+        "None, 'global', 'per_worker', or pairs (share of total_steps, factor): shares that rise "
+        "from 0 to 1, factors from 0",
+        [
+            "linear",
+            True,
+            0,
+            (),
+            ((0, 1),),
+            (0, 1),
+            ((0, 1), (0.5, 0)),
+            ((0.1, 1), (1, 0)),
+            ((0, 1), (0.5, 1), (0.5, 0), (1, 0)),
+            ((0, 1), (1, -0.1)),
+            ((0, 1), (1, NAN)),
+            ((0, 1), (1, INF)),
+            ((0, 1), (NAN, 1), (1, 0)),
+            ((0, 1, 2), (1, 0, 2)),
+            (("a", 1),),
+        ],
+    ),
     "sync_every": (WHOLE, [0, -1, 1.5, None, "2"]),
     "window": ("None or a whole number from 1 to 3", [0, 4, -1, 2.5, "3", True]),
     "critic": ("'local', 'global'", ["shared", None]),
@@ -100,6 +121,14 @@ class TestConfig:
         assert config == A3CConfig(**config.as_dict())
         assert type(config.gamma) is float
         assert hash(config) == hash(A3CConfig(rollout_length=(1, 2, 3), gamma=0.5))
+
+    def test_a_schedule_of_step_sizes_is_kept_as_plain_numbers(self):
+        config = A3CConfig(lr_anneal=np.array([[0, 1], [0.25, 2], [1, 0]]))
+        assert config.lr_anneal == ((0.0, 1.0), (0.25, 2.0), (1.0, 0.0))
+        assert {type(x) for point in config.lr_anneal for x in point} == {float}
+        assert A3CConfig(**json.loads(json.dumps(config.as_dict()))) == config
+        assert eval(repr(config)) == config
+        assert len({config, A3CConfig(lr_anneal=[(0, 1), [0.25, 2], (1, 0)])}) == 1
 
     def test_whole(self):
         with pytest.raises(ValueError, match=said("n", 7, "None or a whole number from 1 to 5")):

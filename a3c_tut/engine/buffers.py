@@ -57,6 +57,8 @@ class Settings(NamedTuple):
     rmsprop_epsilon: float
     anneal_global: bool
     anneal_per_worker: bool
+    anneal_shares: NDArray[np.float64]  # (K,): the corners of a schedule given as pairs, or none
+    anneal_factors: NDArray[np.float64]  # (K,)
     sync_every: int
     hogwild: bool
     num_workers: int
@@ -218,6 +220,9 @@ def make_settings(
     (inf, True, False)
     """
     limit = config.max_grad_norm
+    points = np.array(
+        config.lr_anneal if isinstance(config.lr_anneal, tuple) else (), dtype=np.float64
+    ).reshape(-1, 2)
     return Settings(
         rollout_length=np.array(config.per_worker("rollout_length"), dtype=np.int64),
         entropy_coef=np.array(config.per_worker("entropy_coef"), dtype=np.float64),
@@ -233,6 +238,8 @@ def make_settings(
         rmsprop_epsilon=float(config.rmsprop_epsilon),
         anneal_global=config.lr_anneal == "global",
         anneal_per_worker=config.lr_anneal == "per_worker",
+        anneal_shares=points[:, 0].copy(),
+        anneal_factors=points[:, 1].copy(),
         sync_every=int(config.sync_every),
         hogwild=config.update_mode == "hogwild",
         num_workers=int(config.num_workers),

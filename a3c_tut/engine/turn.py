@@ -77,7 +77,8 @@ def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
     """Return the factor on both learning rates: linear, 1 at first, 0 at the end, never negative.
 
     "global" reads the shared step counter, so that all workers share one rate (Section 2.3);
-    "per_worker" reads the worker's own (Section 3).
+    "per_worker" reads the worker's own (Section 3). Points of a schedule of the user's own are
+    joined by straight lines, over the shared counter; past the end the last factor stays.
 
     Parameters
     ----------
@@ -92,12 +93,23 @@ def annealing(settings, steps, own_steps):  # type: ignore[no-untyped-def]
     >>> settings = make_settings(A3CConfig(num_workers=2, lr_anneal="per_worker"), 100)
     >>> annealing(settings, 0, 25), annealing(settings, 0, 60)
     (0.5, 0.0)
+    >>> settings = make_settings(A3CConfig(lr_anneal=((0, 1), (0.5, 1), (1, 0.2))), 100)
+    >>> [round(annealing(settings, steps, 0), 3) for steps in (0, 50, 75, 100, 120)]
+    [1.0, 1.0, 0.6, 0.2, 0.2]
     """
     factor = 1.0
     if settings.anneal_global:
         factor = 1.0 - steps / settings.total_steps
     elif settings.anneal_per_worker:
         factor = 1.0 - own_steps * settings.num_workers / settings.total_steps
+    elif settings.anneal_shares.shape[0] > 0:
+        shares, factors = settings.anneal_shares, settings.anneal_factors
+        done = min(1.0, steps / settings.total_steps)
+        k = 1
+        while shares[k] < done:  # the last share is 1
+            k += 1
+        part = (done - shares[k - 1]) / (shares[k] - shares[k - 1])
+        factor = (1.0 - part) * factors[k - 1] + part * factors[k]
     return max(0.0, factor)
 
 

@@ -133,6 +133,7 @@ CASES = {
     "no clipping": case(max_grad_norm=None),
     "tight clipping": case(max_grad_norm=0.2, **ROUND_ROBIN),
     "annealing": case(lr_anneal="global"),
+    "annealing by points": case(lr_anneal=((0, 0.1), (0.3, 1.7), (1, 0.3))),
     "own annealing, no clipping": case(lr_anneal="per_worker", max_grad_norm=None),
     "own statistics": case(shared_statistics=False),
     "global critic": case(critic="global"),

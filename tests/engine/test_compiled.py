@@ -31,6 +31,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"shared_statistics": False, "lr_anneal": "per_worker", "rollout_length": (2, 7, 20)},
         {"schedule": "random"},
     ),
+    "step sizes by points": ("lake", {"lr_anneal": ((0, 0.3), (0.7, 1.1), (1, 0.2))}, {"seed": 6}),
     "window": ("cliff", {"window": 3, "sync_every": 4, "lr_anneal": "global"}, {"seed": 9}),
     "limit": (
         "large cliff",

@@ -752,6 +752,28 @@ class TestAnnealing:
         assert annealing(settings_, 1_000, 500) == 0.0
         assert annealing(settings_, 1_200, 600) == 0.0
 
+    @given(st.data())
+    @settings(max_examples=60, deadline=None)
+    def test_a_schedule_of_ones_own(self, data):
+        """Straight lines between its points: as NumPy draws them, and the points exactly."""
+        inner = data.draw(st.lists(st.floats(0.001, 0.999), unique=True, max_size=6))
+        shares = [0.0, *sorted(inner), 1.0]
+        factors = data.draw(st.lists(st.floats(0, 10), min_size=len(shares), max_size=len(shares)))
+        config = A3CConfig(lr_anneal=list(zip(shares, factors, strict=True)))
+        total_steps, steps = data.draw(st.integers(1, 10**6)), data.draw(st.integers(0, 2 * 10**6))
+        settings_ = make_settings(config, total_steps)
+        wanted = np.interp(steps / total_steps, shares, factors)
+        assert annealing(settings_, steps, 7) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+        assert annealing(settings_, 0, 7) == factors[0]
+        assert annealing(settings_, total_steps, 7) == factors[-1]
+        assert annealing(settings_, 2 * total_steps, 7) == factors[-1]
+
+    def test_a_line_to_zero_is_the_global_one(self):
+        line = make_settings(A3CConfig(lr_anneal=((0, 1), (1, 0))), 777)
+        shared = make_settings(A3CConfig(lr_anneal="global"), 777)
+        for steps in range(900):
+            assert annealing(line, steps, 0) == annealing(shared, steps, 0)
+
     def test_all_workers_share_the_global_rate(self):
         """Section 2.3: whatever a worker itself has done."""
         settings_ = make_settings(A3CConfig(lr_anneal="global"), 1_000)

@@ -93,6 +93,7 @@ CONFIGS = {
     "global critic": {"critic": "global"},
     "annealed": {"lr_anneal": "global"},
     "annealed per worker": {"lr_anneal": "per_worker"},
+    "annealed by points": {"lr_anneal": ((0, 0.1), (0.2, 1), (1, 0.5))},
     "rare sync": {"sync_every": 7},
     "window": {"rollout_length": 8, "window": 3},
     "diverse": {"rollout_length": (3, 5, 20), "entropy_coef": (0.0, 0.01, 0.1)},
@@ -100,7 +101,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(22))
 def test_a_real_run_replays_bit_for_bit(seed):
     name = list(CONFIGS)[seed % len(CONFIGS)]
     result = interleaved(cliff_world(), A3CConfig(**CONFIGS[name]), seed=seed)

@@ -66,6 +66,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "tight clipping": {"max_grad_norm": 0.2},
     "global annealing": {"lr_anneal": "global"},
     "annealing per worker": {"lr_anneal": "per_worker"},
+    "annealing of one's own": {"lr_anneal": ((0, 0.2), (0.3, 1.5), (1, 0.1))},
     "sync every 3": {"sync_every": 3},
     "n and beta per worker": {"rollout_length": (1, 5, 9), "entropy_coef": (0.0, 0.01, 0.5)},
     "one worker": {"num_workers": 1},
@@ -184,7 +185,9 @@ class TestReference:
             rmsprop_decay=draw(st.sampled_from([0.0, 0.9, 0.99])),
             rmsprop_epsilon=draw(st.sampled_from([0.01, 1.0])),
             shared_statistics=draw(st.booleans()),
-            lr_anneal=draw(st.sampled_from([None, "global", "per_worker"])),
+            lr_anneal=draw(
+                st.sampled_from([None, "global", "per_worker", ((0, 0.5), (0.4, 1), (1, 0))])
+            ),
             sync_every=draw(st.integers(1, 3)),
             window=draw(st.one_of(st.none(), st.integers(1, least))),
             critic=draw(st.sampled_from(["local", "global"])),
@@ -462,6 +465,20 @@ class TestLearningRates:
             np.testing.assert_allclose(rates[mine], wanted, atol=1e-15)
         assert rates[69] == 0.0
         assert rates[70] == 0.3
+
+    def test_a_schedule_of_ones_own(self, tmp_path):
+        """Over the shared counter: warm up, stay, fall; stopped, saved, gone on with, replayed."""
+        points = ((0, 0.1), (0.1, 1), (0.5, 1), (1, 0.2))
+        config = A3CConfig(lr_anneal=points, actor_lr=0.3)
+        asked = {"total_steps": 900, "schedule": "random", "seed": 4}
+        result = train(CLIFF, config, **asked)
+        before = np.concatenate([[0], result.updates["step"][:-1]])
+        wanted = 0.3 * np.interp(before / 900, *zip(*points, strict=True))
+        np.testing.assert_allclose(result.updates["learning_rate"], wanted, rtol=1e-12)
+        path = tmp_path / "half.npz"
+        train(CLIFF, config, **asked, stop_after=450).save(path)
+        assert train(CLIFF, config, **asked, resume_from=path) == result
+        assert replay(result) == result
 
     def test_none(self):
         assert set(train(CLIFF, total_steps=500).updates["learning_rate"]) == {0.05}

@@ -25,6 +25,7 @@
   function make_settings(config, total_steps) {
     const per_worker = (value) =>
       Array.isArray(value) ? value : new Array(config.num_workers).fill(value);
+    const points = Array.isArray(config.lr_anneal) ? config.lr_anneal : [];
     return {
       rollout_length: Int32Array.from(per_worker(config.rollout_length)),
       entropy_coef: Float64Array.from(per_worker(config.entropy_coef)),
@@ -39,6 +40,8 @@
       rmsprop_epsilon: config.rmsprop_epsilon,
       anneal_global: config.lr_anneal === "global",
       anneal_per_worker: config.lr_anneal === "per_worker",
+      anneal_shares: Float64Array.from(points, ([share]) => share),
+      anneal_factors: Float64Array.from(points, ([, factor]) => factor),
       sync_every: config.sync_every,
       num_workers: config.num_workers,
       total_steps,

@@ -18,6 +18,14 @@
     if (settings.anneal_global) factor = 1.0 - steps / settings.total_steps;
     else if (settings.anneal_per_worker)
       factor = 1.0 - (own_steps * settings.num_workers) / settings.total_steps;
+    else if (settings.anneal_shares.length > 0) {
+      const shares = settings.anneal_shares, factors = settings.anneal_factors;
+      const done = Math.min(1.0, steps / settings.total_steps);
+      let k = 1;
+      while (shares[k] < done) k++; // the last share is 1
+      const part = (done - shares[k - 1]) / (shares[k] - shares[k - 1]);
+      factor = (1.0 - part) * factors[k - 1] + part * factors[k];
+    }
     return Math.max(0.0, factor);
   }
 
