@@ -8,7 +8,7 @@ everywhere. `train("CartPole-v1")` makes one by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class ControlWorld:
     observation_names : tuple of str
     table : TableWorld
         Which table it is, if it is one.
+    image_shape : (rows, columns, channels), or ()
+        Where an observation is an image, pixel by pixel, row by row.
     make : str, or function of nothing
         For an environment that steps in Python: its id, or what makes one.
     observation_is_a_number, observation_scale : bool, float
@@ -74,6 +76,7 @@ class ControlWorld:
     reward_scale: float = 1.0
     observation_names: tuple[str, ...] = ()
     table: TableWorld = corridor_world(2)
+    image_shape: tuple[int, ...] = ()
     make: Any = None
     observation_is_a_number: bool = False
     observation_scale: float = 1.0
@@ -136,7 +139,7 @@ def cart_pole(max_episode_steps: int = 500) -> ControlWorld:
     (4, 2)
     """
     return ControlWorld(
-        "CartPole-v1", CART_POLE, 4, 2, False, _limit(max_episode_steps), 4,
+        "CartPole-v1", CART_POLE, 4, 2, False, _limit(max_episode_steps), 4, reward_scale=0.1,
         observation_names=("position", "velocity", "angle", "angular velocity"),
     )  # fmt: skip
 
@@ -180,6 +183,34 @@ def one_hot(world: TableWorld) -> ControlWorld:
         world.name, TABLE, world.num_states, world.num_actions, False, world.max_episode_steps, 1,
         table=world,
     )  # fmt: skip
+
+
+def as_image(world: TableWorld) -> ControlWorld:
+    """Return a table on a grid as a picture: a pixel a cell, in three colours.
+
+    The first colour shows the walker, the second the cliff, the third the goal.
+
+    Parameters
+    ----------
+    world : TableWorld
+        With a `grid_shape`.
+
+    Raises
+    ------
+    ValueError
+        Where there is no grid.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> as_image(cliff_world()).image_shape
+    (4, 12, 3)
+    """
+    if world.grid_shape is None:
+        raise ValueError(f"world {world.name!r} is on no grid; allowed: one with a grid_shape")
+    return replace(
+        one_hot(world), observation_size=3 * world.num_states, image_shape=(*world.grid_shape, 3)
+    )
 
 
 def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 1.0) -> ControlWorld:
@@ -243,6 +274,7 @@ def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 1.0) -> 
         int(np.prod(done.shape)) if continuous else int(done.n), continuous,
         int(limit or MOST), 0, action_range=float(done.high.flat[0]) if continuous else 1.0,
         reward_scale=float(reward_scale), make=make, observation_is_a_number=number,
+        image_shape=seen.shape if not number and len(seen.shape) == 3 else (),
         observation_scale=1.0 / 255.0 if not number and seen.dtype == np.uint8 else 1.0,
     )  # fmt: skip
 

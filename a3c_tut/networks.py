@@ -39,7 +39,7 @@ class MLP:
     >>> MLP(hidden=(0,))
     Traceback (most recent call last):
     ...
-    ValueError: hidden is 0; allowed: a whole number from 1 to 4,096
+    ValueError: hidden is 0; allowed: a whole number from 1 to 4096
     """
 
     hidden: Sequence[int] = (32, 32)
@@ -52,6 +52,37 @@ class MLP:
         object.__setattr__(self, "hidden", sizes)
         if not isinstance(self.shared, bool):
             raise ValueError(f"shared is {self.shared!r}; allowed: True or False")
+
+
+@dataclass(frozen=True)
+class Convolutional(MLP):
+    """A network whose first layer convolves an image, before dense layers read it.
+
+    Every pixel and its eight neighbours are read with the same weights, by so many filters; beyond
+    the edge everything is 0.
+
+    Parameters
+    ----------
+    hidden : sequence of ints from 1
+        Neurons per dense hidden layer behind it.
+    shared : bool
+        Whether actor and critic read the same hidden layers, or have some each.
+    filters : int from 1
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> from a3c_tut.control import as_image
+    >>> layout(Convolutional(filters=8), as_image(cliff_world())).sizes.tolist()
+    [144, 384, 32]
+    """
+
+    hidden: Sequence[int] = (32,)
+    filters: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "filters", whole("filters", self.filters, 1, most=256))
 
 
 class Layout(NamedTuple):
@@ -76,6 +107,8 @@ class Layout(NamedTuple):
     log_sigma_at: int  # a Gaussian actor's; −1 where there is none
     num_parameters: int
     num_outputs: int  # A
+    filters: int  # of a first layer that convolves; 0 where there is none
+    image: NDArray[np.int64]  # (3,): rows, columns and channels of what it convolves
 
     @property
     def num_hidden(self) -> int:
@@ -99,24 +132,33 @@ def layout(model: MLP, world: ControlWorld) -> Layout:
     >>> layout(MLP(), cart_pole()).num_parameters
     1315
     """
-    sizes = [world.observation_size, *model.hidden]
+    filters = model.filters if isinstance(model, Convolutional) else 0
+    image = world.image_shape if filters else (0, 0, 0)
+    if filters and not image:
+        raise ValueError(
+            f"model is {model!r} for {world.name!r}, which shows no image; allowed: an MLP"
+        )
+    convolved = [image[0] * image[1] * filters] if filters else []
+    sizes = [world.observation_size, *convolved, *model.hidden]
     at, towers = 0, []
     for _ in range(1 if model.shared else 2):
         places = []
-        for m, n in pairwise(sizes):
+        for layer, (m, n) in enumerate(pairwise(sizes)):
             places.append(at)
-            at += (m + 1) * n
+            at += (9 * image[2] + 1) * filters if filters and layer == 0 else (m + 1) * n
         towers.append(places)
     policy_at, value_at = at, at + (sizes[-1] + 1) * world.action_size
     end = value_at + sizes[-1] + 1
     return Layout(
         sizes=np.array(sizes, dtype=np.int64),
-        hidden_at=np.array(towers, dtype=np.int64).reshape(len(towers), len(model.hidden)),
+        hidden_at=np.array(towers, dtype=np.int64).reshape(len(towers), len(sizes) - 1),
         policy_at=policy_at,
         value_at=value_at,
         log_sigma_at=end if world.continuous else -1,
         num_parameters=end + (world.action_size if world.continuous else 0),
         num_outputs=world.action_size,
+        filters=filters,
+        image=np.array(image, dtype=np.int64),
     )
 
 
@@ -125,9 +167,9 @@ def initial_parameters(
 ) -> NDArray[np.float64]:
     """Draw the parameters that all workers start from.
 
-    Weights are uniform within ±√(3/m), m the layer's inputs, so that a neuron's sum varies about as
-    much as its inputs do; those of the actor's last layer a hundredth of that, so that all actions
-    begin alike. Biases are 0 and so is log σ.
+    Weights are uniform within ±g √(3/m), m the layer's inputs, so that a neuron's sum varies about
+    g times as much as its inputs do: g is 1.5 in the hidden layers, 1 in the critic's last, and
+    0.01 in the actor's, so that all actions begin alike. Biases are 0 and so is log σ.
 
     Parameters
     ----------
@@ -143,7 +185,7 @@ def initial_parameters(
     --------
     >>> from a3c_tut.control import cart_pole
     >>> drawn = initial_parameters(MLP(), cart_pole(), np.random.SeedSequence(0))
-    >>> drawn.shape, bool(np.abs(drawn[:128]).max() <= 0.75**0.5)
+    >>> drawn.shape, bool(np.abs(drawn[:128]).max() <= 1.5 * 0.75**0.5)
     ((1315,), True)
     """
     where, random = layout(model, world), np.random.Generator(np.random.PCG64(seed))
@@ -154,8 +196,11 @@ def initial_parameters(
         parameters[at : at + m * n] = bound * (2.0 * random.random(m * n) - 1.0)
 
     for places in where.hidden_at:
-        for place, m, n in zip(places, where.sizes, where.sizes[1:], strict=False):
-            draw(int(place), int(m), int(n), 1.0)
+        for layer, place in enumerate(places):
+            m, n = int(where.sizes[layer]), int(where.sizes[layer + 1])
+            if where.filters and layer == 0:
+                m, n = 9 * int(where.image[2]), where.filters
+            draw(int(place), m, n, 1.5)
     last = int(where.sizes[-1])
     draw(where.policy_at, last, where.num_outputs, 0.01)
     draw(where.value_at, last, 1, 1.0)
@@ -186,11 +231,11 @@ def network_config(world: ControlWorld, **changes: Any) -> A3CConfig:
 _DEFAULTS: dict[str, Any] = {
     "num_workers": 2,
     "rollout_length": 16,
-    "gamma": 0.97,
+    "gamma": 0.98,
     "gae_lambda": 0.9,
     "entropy_coef": 0.001,
-    "actor_lr": 0.003,
-    "critic_lr": 0.003,
+    "actor_lr": 0.002,
+    "critic_lr": 0.001,
     "max_grad_norm": 40.0,
     "rmsprop_epsilon": 0.001,
     "lr_anneal": "global",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -23,7 +23,7 @@ from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
 from a3c_tut.engine.network import act, forward, make_network_rollout, sigma
 from a3c_tut.engine.streams import Seed
 from a3c_tut.files import written_whole
-from a3c_tut.networks import MLP, Task
+from a3c_tut.networks import MLP, Convolutional, Task
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.shown import html, text
 from a3c_tut.worlds import TableWorld
@@ -294,7 +294,7 @@ def _about_world(world: TableWorld | ControlWorld, network: MLP | None) -> dict[
         about["control"] = {name: value for name, value in own.items() if name != "table"}
         if not isinstance(world.make, str):  # a function cannot be kept
             about["control"]["make"] = None
-        about["network"] = {"hidden": network.hidden, "shared": network.shared}
+        about["network"] = asdict(network)
     return about
 
 
@@ -314,8 +314,10 @@ def _world_of(
     if "control" not in about:
         return table, None
     own = {**about["control"], "table": table}
-    own["observation_names"] = tuple(own["observation_names"])
-    return ControlWorld(**own), MLP(**about["network"])
+    for name in ("observation_names", "image_shape"):
+        own[name] = tuple(own[name])
+    kind = Convolutional if "filters" in about["network"] else MLP
+    return ControlWorld(**own), kind(**about["network"])
 
 
 class LearnedNetwork:

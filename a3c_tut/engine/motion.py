@@ -43,6 +43,8 @@ class ControlArrays(NamedTuple):
     max_episode_steps: int
     reward_scale: float
     table: WorldArrays
+    backdrop: NDArray[np.float64]  # (D,): what a table's observation shows besides the walker
+    channels: int  # numbers per state in it
 
 
 def control_arrays(world: ControlWorld, config: A3CConfig) -> ControlArrays:
@@ -60,6 +62,12 @@ def control_arrays(world: ControlWorld, config: A3CConfig) -> ControlArrays:
     >>> control_arrays(cart_pole(), A3CConfig(max_episode_steps=50)).max_episode_steps
     50
     """
+    channels = world.image_shape[2] if world.image_shape and world.make is None else 1
+    backdrop = np.zeros(world.observation_size)
+    if channels == 3:
+        for channel, letter in ((1, "C"), (2, "G")):
+            marked = [state for state, mark in world.table.marks.items() if mark == letter]
+            backdrop[[3 * state + channel for state in marked]] = 1.0
     return ControlArrays(
         motion=world.motion,
         continuous=world.continuous,
@@ -67,6 +75,8 @@ def control_arrays(world: ControlWorld, config: A3CConfig) -> ControlArrays:
         max_episode_steps=int(config.max_episode_steps or world.max_episode_steps),
         reward_scale=float(config.reward_scale),
         table=world_arrays(world.table, config),
+        backdrop=backdrop,
+        channels=channels,
     )
 
 
@@ -89,7 +99,7 @@ def reset(world, walker, uniforms, cursor):  # type: ignore[no-untyped-def]
     >>> walker = np.zeros(4)
     >>> reset(control_arrays(cart_pole(), A3CConfig()), walker, np.full(4, 0.75), 0)
     4
-    >>> walker.tolist()
+    >>> walker.round(6).tolist()
     [0.025, 0.025, 0.025, 0.025]
     """
     if world.motion == CART_POLE:
@@ -135,8 +145,8 @@ def observe(world, walker, observation):  # type: ignore[no-untyped-def]
         observation[2] = walker[1] / _FASTEST
     else:
         for i in range(observation.shape[0]):
-            observation[i] = 0.0
-        observation[int(walker[0])] = 1.0
+            observation[i] = world.backdrop[i]
+        observation[int(walker[0]) * world.channels] = 1.0
 
 
 @kernel

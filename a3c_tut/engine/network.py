@@ -168,6 +168,83 @@ def dense_backward(turned, at, m, n, delta, below):  # type: ignore[no-untyped-d
 
 
 @kernel
+def convolve(parameters, at, x, image, y, n):  # type: ignore[no-untyped-def]
+    """Write y_rcf = b_f + Σ x_{r+i, c+j, k} W_ijkf over the 3 × 3 pixels around each pixel.
+
+    The same weights at every pixel; beyond the edge everything is 0.
+
+    Parameters
+    ----------
+    parameters : (P,)
+    at : int, where the layer begins: 9 · channels · n weights, the filter's number last, n biases
+    x : (rows · columns · channels,), the image
+    image : (3,), its rows, columns and channels
+    y : (≥ rows · columns · n,), written
+    n : int, the number of filters
+
+    Examples
+    --------
+    One filter that adds up a pixel and its right neighbour:
+
+    >>> parameters, y = np.zeros(10), np.zeros(3)
+    >>> parameters[4:6] = 1.0  # the middle of the filter, and right of it
+    >>> convolve(parameters, 0, np.array([1.0, 2.0, 4.0]), np.array([1, 3, 1]), y, 1)
+    >>> y.tolist()
+    [3.0, 6.0, 4.0]
+    """
+    rows, columns, channels = image[0], image[1], image[2]
+    for r in range(rows):
+        for c in range(columns):
+            here = (r * columns + c) * n
+            for f in range(n):
+                y[here + f] = parameters[at + 9 * channels * n + f]
+            for i in range(3):
+                for j in range(3):
+                    row, column = r + i - 1, c + j - 1
+                    if 0 <= row < rows and 0 <= column < columns:
+                        for k in range(channels):
+                            x_k = x[(row * columns + column) * channels + k]
+                            w = at + ((3 * i + j) * channels + k) * n
+                            for f in range(n):
+                                y[here + f] += x_k * parameters[w + f]
+
+
+@kernel
+def convolve_gradient(gradient, at, x, image, delta, n):  # type: ignore[no-untyped-def]
+    """Add the gradient of `convolve`: at every pixel x δ, all to the same weights.
+
+    Parameters
+    ----------
+    gradient : (P,), added to
+    at, x, image, n : as in `convolve`
+    delta : (≥ rows · columns · n,), the gradient of its sums
+
+    Examples
+    --------
+    >>> gradient = np.zeros(10)
+    >>> convolve_gradient(
+    ...     gradient, 0, np.array([1.0, 2.0, 4.0]), np.array([1, 3, 1]), np.ones(3), 1)
+    >>> gradient[4], gradient[5], gradient[9]  # 1 + 2 + 4, 2 + 4, and three pixels
+    (np.float64(7.0), np.float64(6.0), np.float64(3.0))
+    """
+    rows, columns, channels = image[0], image[1], image[2]
+    for r in range(rows):
+        for c in range(columns):
+            here = (r * columns + c) * n
+            for i in range(3):
+                for j in range(3):
+                    row, column = r + i - 1, c + j - 1
+                    if 0 <= row < rows and 0 <= column < columns:
+                        for k in range(channels):
+                            x_k = x[(row * columns + column) * channels + k]
+                            w = at + ((3 * i + j) * channels + k) * n
+                            for f in range(n):
+                                gradient[w + f] += x_k * delta[here + f]
+            for f in range(n):
+                gradient[at + 9 * channels * n + f] += delta[here + f]
+
+
+@kernel
 def turn_weights(parameters, where, turned):  # type: ignore[no-untyped-def]
     """Write the weights of the upper hidden layers column by column: once a rollout.
 
@@ -220,7 +297,9 @@ def hidden_layers(parameters, where, tower, observation, hidden):  # type: ignor
     begin = 0
     for layer in range(where.hidden_at.shape[1]):
         m, n, at = where.sizes[layer], where.sizes[layer + 1], where.hidden_at[tower, layer]
-        if layer == 0:
+        if layer == 0 and where.filters > 0:
+            convolve(parameters, at, observation, where.image, hidden, where.filters)
+        elif layer == 0:
             dense(parameters, at, observation, 0, m, hidden, 0, n)
         else:
             dense(parameters, at, hidden, begin, m, hidden, begin + m, n)
@@ -480,7 +559,9 @@ def backward_tower(  # type: ignore[no-untyped-def]
         for j in range(n):
             said = hidden[begin + j]
             delta[j] *= 1.0 - said * said
-        if layer == 0:
+        if layer == 0 and where.filters > 0:
+            convolve_gradient(gradient, at, observation, where.image, delta, where.filters)
+        elif layer == 0:
             dense_gradient(gradient, at, observation, 0, m, delta, n)
         else:
             dense_gradient(gradient, at, hidden, begin - m, m, delta, n)

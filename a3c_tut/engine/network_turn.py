@@ -68,7 +68,7 @@ def make_network_scratch(config: A3CConfig, task: Task) -> NetworkScratch:
     >>> from a3c_tut.control import pendulum
     >>> from a3c_tut.networks import MLP
     >>> make_network_scratch(A3CConfig(), Task(pendulum(), MLP())).gradient.theta.shape
-    (1, 1218)
+    (1, 1251)
     """
     where = task.layout
     return NetworkScratch(
@@ -285,7 +285,7 @@ def play_episode(world, parameters, where, rollout, walker, uniforms, greedy):  
     >>> room = make_network_rollout(1, where)
     >>> world, uniforms = control_arrays(cart_pole(), A3CConfig()), np.full(1_004, 0.5)
     >>> float(play_episode(world, parameters, where, room, np.zeros(4), uniforms, True))
-    10.0
+    9.0
     """
     cursor = reset(world, walker, uniforms, 0)
     total_return = 0.0

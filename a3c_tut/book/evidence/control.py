@@ -1,0 +1,86 @@
+"""Evidence of Section 3.3: is the gradient that a network gets the one it should get?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a3c_tut.control import ControlWorld
+from a3c_tut.engine import network
+from a3c_tut.networks import MLP, layout
+
+_BETA, _WEIGHT, _LENGTH, _STEP = 0.3, 0.7, 4, 1e-5
+
+
+class Checked(NamedTuple):
+    """What a comparison of gradients came to.
+
+    Examples
+    --------
+    >>> Checked(2.0, 1e-10).largest
+    2.0
+    """
+
+    largest: float  # of all partial derivatives
+    error: float  # the largest difference, over that
+
+
+def gradient_check(world: ControlWorld, model: MLP, seed: int = 0) -> Checked:
+    """Compare a rollout's gradient with two-sided differences of its objective.
+
+    Observations, parameters and advantages are drawn at random; advantages and targets are
+    constants, as in Equations (2) and (3).
+
+    Parameters
+    ----------
+    world : ControlWorld
+        With actions to choose from.
+    model : MLP
+    seed : int from 0
+
+    Examples
+    --------
+    >>> from a3c_tut.control import cart_pole
+    >>> gradient_check(cart_pole(), MLP(hidden=(3,))).error < 1e-8
+    True
+    """
+    where, rng = layout(model, world), np.random.default_rng(seed)
+    parameters = rng.normal(0.0, 0.5, where.num_parameters)
+    rollout = network.make_network_rollout(_LENGTH, where)
+    rollout.observations[:] = rng.normal(size=rollout.observations.shape)
+    for t in range(_LENGTH):
+        network.forward(parameters, where, rollout, t)
+        network.act(parameters, where, False, 1.0, rollout, t, rng.random(1), 0)
+    rollout.advantages[:] = rng.normal(size=_LENGTH)
+    targets = rollout.values[:_LENGTH] + rollout.advantages
+    gradient = np.zeros(where.num_parameters)
+    network.accumulate_network_gradient(
+        parameters, where, False, rollout, _LENGTH, _BETA, _WEIGHT, network.make_backward(where),
+        gradient,
+    )  # fmt: skip
+    other = network.make_network_rollout(_LENGTH, where)
+    other.observations[:], other.actions[:] = rollout.observations, rollout.actions
+
+    def objective(moved: NDArray[np.float64]) -> float:
+        total = 0.0
+        for t in range(_LENGTH):
+            network.forward(moved, where, other, t)
+            network.act(moved, where, False, 1.0, other, t, np.zeros(1), 0)
+            log_pi = other.log_policies[t]
+            bonus = -_BETA * float(np.sum(other.policies[t] * log_pi))
+            loss = 0.5 * (targets[t] - other.values[t]) ** 2
+            total += rollout.advantages[t] * log_pi[rollout.actions[t]] + bonus - _WEIGHT * loss
+        return float(total)
+
+    errors = []
+    for i, derivative in enumerate(gradient):
+        sides = []
+        for step in (_STEP, -_STEP):
+            moved = parameters.copy()
+            moved[i] += step
+            sides.append(objective(moved))
+        errors.append(abs((sides[0] - sides[1]) / (2 * _STEP) - derivative))
+    largest = float(np.abs(gradient).max())
+    return Checked(largest, float(max(errors)) / largest)
