@@ -133,6 +133,7 @@ def test_figures_1_and_2_are_the_only_figures(site):
         (2, "book/result.html"),
     ], "other plots are experiments: their names start with exp-"
     assert "A3C episode returns aggregated across asynchronous workers" in figures[0][2]
+    assert "Action probability heatmap of the global policy after training" in figures[1][2]
     assert "Global policy probabilities after A3C training" in figures[1][2]
 
 
