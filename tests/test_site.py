@@ -165,6 +165,24 @@ def test_every_picture_says_what_is_seen(site, page):
     assert not {src: problem for src, problem in problems.items() if problem}
 
 
+@every_chapter
+def test_every_plot_of_a_page_has_both(site, page):
+    pictures = [
+        picture
+        for picture in soup(site / page).select("article img")
+        if "_images/" in picture["src"] and not picture.find_parent(class_="a3c-live")
+    ]
+    light, other = pictures[::2], pictures[1::2]
+    assert all("a3c-light" in picture["class"] for picture in light)
+    assert all("a3c-dark" in picture["class"] for picture in other)
+    assert [one["alt"] for one in light] == [two["alt"] for two in other]
+    assert [two["src"] for two in other] == [
+        one["src"].replace(".png", "-dark.png") for one in light
+    ]
+    for picture in pictures:
+        assert (site / page).parent.joinpath(picture["src"]).is_file()
+
+
 @pytest.mark.parametrize("alt", [None, "", "../_images/3f2a.png", "plot.svg", "a plot", "a/b/c"])
 def test_a_file_name_is_no_alt_text(alt):
     assert alt_problem(alt)
@@ -273,7 +291,9 @@ def test_page_loads_alone(visit, page):
     assert seen.bytes < 2_000_000
     formulas, good, wrong, raw = typeset(tab)
     assert (good, wrong, raw) == (formulas, 0, [])
-    not_shown = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+    not_shown = (
+        "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).map(i => i.src)"
+    )
     assert tab.evaluate(not_shown) == []
 
 
@@ -302,6 +322,16 @@ def test_page_is_accessible(visit, page, mode, width):
     assert tab.evaluate("document.documentElement.dataset.theme") == mode
     tab.evaluate(UNFOLD)
     assert axe_violations(tab) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("mode, shown", [("light", "a3c-light"), ("dark", "a3c-dark")])
+def test_one_of_the_two_is_shown(visit, mode, shown):
+    tab, _ = visit("book/result.html", mode=mode)
+    seen = "[...document.querySelectorAll('article img')].filter(i => i.checkVisibility())"
+    classes = tab.evaluate(f"{seen}.map(i => i.className)")
+    assert len(classes) > 5
+    assert set(classes) == {shown}
 
 
 @pytest.mark.browser
