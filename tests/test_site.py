@@ -335,6 +335,49 @@ def test_one_of_the_two_is_shown(visit, mode, shown):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_picture_of_a3c_can_be_read(visit, width):
+    """Its letters keep their size, lie inside it, and none covers another."""
+    tab, _ = visit("book/theory.html", width=width)
+    boxes = tab.evaluate("""() => {
+      const svg = document.querySelector('svg.a3c-diagram'), r = svg.getBoundingClientRect();
+      const scale = r.width / svg.viewBox.baseVal.width;
+      return [...svg.querySelectorAll('text')].map(t => {
+        const b = t.getBoundingClientRect();
+        return [b.left - r.left, b.top - r.top, b.right - r.left, b.bottom - r.top, r.width,
+                r.height, scale * parseFloat(getComputedStyle(t).fontSize)]; });
+    }""")
+    assert len(boxes) > 30
+    for left, top, right, bottom, wide, high, size in boxes:
+        assert size > 11
+        assert left >= -1
+        assert top >= -1
+        assert right <= wide + 1
+        assert bottom <= high + 1
+    touching = [
+        (one, two)
+        for i, one in enumerate(boxes)
+        for two in boxes[:i]
+        if one[0] < two[2] and two[0] < one[2] and one[1] + 4 < two[3] and two[1] + 4 < one[3]
+    ]
+    assert touching == []
+
+
+def test_every_line_of_the_algorithm_leads_to_its_function(site):
+    from a3c_tut.book.algorithm import ALGORITHM
+
+    items = article(site, "book/theory.html").select("ol.a3c-algorithm > li")
+    assert len(items) == len(ALGORITHM)
+    for item, line in zip(items, ALGORITHM, strict=True):
+        links = [link["href"] for link in item.select("a.reference")]
+        assert any(link.endswith(f"#a3c_tut.{line.module}.{line.function}") for link in links)
+        assert any(link.endswith(f"#equation-{line.equation}") for link in links) == bool(
+            line.equation
+        )
+        assert len(item.select("pre")) == 1
+
+
+@pytest.mark.browser
 def test_menu_and_search_are_accessible(visit):
     """What opens over the page: the menu of pages on a phone, and the search box."""
     tab, _ = visit(PAGES[0], width=390)
