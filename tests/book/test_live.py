@@ -468,11 +468,11 @@ def test_unknown_worlds_are_refused(worlds):
 
 
 def test_unknown_elements_are_refused():
-    with pytest.raises(ValueError, match="kind is 'lab'; allowed: 'live', 'stepper'"):
+    with pytest.raises(ValueError, match="kind is 'lab'; allowed: 'live', 'stepper', 'pushes'"):
         live.live_html("lab", {}, "p.png", "alt", "sentence")
 
 
-@pytest.mark.parametrize("kind", ["live", "stepper"])
+@pytest.mark.parametrize("kind", live.KINDS)
 def test_the_stand_in_says_what_is_seen(kind):
     standin = live.fallback(kind, total_steps=3_000)
     assert len(standin.alt) > 80
