@@ -124,6 +124,7 @@
       const next = calm.matches ? STOPS.find((stop) => stop > crew.num_updates) : 0;
       button.textContent = frame ? "Pause" : over ? "Once more" :
         !calm.matches ? (crew.num_updates ? "Go on" : "Watch them learn") :
+        next === STOPS[0] ? `See the first ${next} pushes` :
         next === Infinity ? "Go on to the end" : `Go on to ${number(next)} pushes`;
     }
 
