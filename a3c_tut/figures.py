@@ -13,7 +13,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.exact import greedy_path, optimal_values
 from a3c_tut.experiments import Outcome, mean_interval, moving_average
@@ -31,7 +31,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 WORKER_COLORS = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILION)
 WORKER_MARKERS = ("o", "s", "^", "D", "v", "P")
 _OUTCOME_COLORS = (BLUE, SKY, ORANGE, PURPLE, YELLOW, VERMILION, GREEN)
-_OUTCOME_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
 _CURVES = ((BLACK, "o"), (GREEN, "s"), (PURPLE, "^"), (ORANGE, "D"), (SKY, "v"))
 
 #: Inches. Narrow, so that 9-point letters can still be read where a telephone shrinks the picture.
@@ -39,6 +38,7 @@ WIDTH = 4.8
 #: The exact reference is solved within the time limit while it takes at most so many additions.
 _MOST_BACKUPS = 50_000_000
 _SMALL = 9
+_GREY = "#C6C6C6"
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -143,20 +143,27 @@ def reference_returns(world: TableWorld) -> dict[str, float]:
 
 
 def plot_returns(
-    result: TrainingResult, window: int = 50, references: Mapping[str, float] | None = None
+    result: TrainingResult,
+    window: int = 50,
+    references: Mapping[str, float] | None = None,
+    others: Sequence[TrainingResult] = (),
 ) -> Figure:
     """Draw Figure 1: A3C episode returns aggregated across asynchronous workers.
 
-    Every episode of every worker is a faint mark; the strong line is the mean over the last
-    `window` episodes of all workers together.
+    Time is logarithmic, so that the learning at the beginning has as much room as the rest. Every
+    episode of every worker is a faint mark, a thin line is a worker's own mean, and the strong line
+    is the mean over the last `window` episodes of all workers together, or over all of them while
+    there are fewer.
 
     Parameters
     ----------
     result : TrainingResult
     window : int from 1
-        Episodes in the moving average.
+        Episodes in the moving average; a worker's own takes its share of them.
     references : mapping of name to return, optional
         Dashed lines. Default: `reference_returns` of the run's world.
+    others : sequence of TrainingResult, optional
+        Runs with other seeds: a band holds the middle 90 % of their strong lines.
 
     Returns
     -------
@@ -166,11 +173,11 @@ def plot_returns(
     --------
     >>> from a3c_tut import cliff_world, train
     >>> figure = plot_returns(train(cliff_world(), total_steps=2_000))
-    >>> figure.axes[0].get_xlabel()
-    'environment steps of all workers together'
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_xscale()
+    ('environment steps of all workers together', 'log')
     """
     figure = new_figure(WIDTH, 4.2)
-    draw_returns(figure.subplots(), result, window, references)
+    draw_returns(figure.subplots(), result, window, references, others)
     return figure
 
 
@@ -179,54 +186,200 @@ def draw_returns(
     result: TrainingResult,
     window: int = 50,
     references: Mapping[str, float] | None = None,
+    others: Sequence[TrainingResult] = (),
 ) -> None:
     """Draw Figure 1 into given axes; see `plot_returns`.
 
     Parameters
     ----------
     axes : Axes
-    result, window, references : as in `plot_returns`
+    result, window, references, others : as in `plot_returns`
 
     Examples
     --------
-    A line of marks for each of three workers, the mean, and two dashed lines:
+    Marks and a line for each of three workers, the mean of all, and two dashed lines:
 
     >>> from a3c_tut import cliff_world, train
     >>> axes = new_figure(WIDTH, 4.2).subplots()
     >>> draw_returns(axes, train(cliff_world(), total_steps=6_000), window=20)
     >>> len(axes.lines), axes.get_ylabel()
-    (6, 'return of the episode (sum of its rewards)')
+    (9, 'return of the episode (sum of its rewards)')
     """
-    episodes = result.episodes
+    episodes, workers = result.episodes, range(result.config.num_workers)
     if references is None:
         references = reference_returns(result.world)
-    for worker in range(result.config.num_workers):
-        own = episodes[episodes["worker"] == worker]
+    for worker, (steps, returns, _) in zip(workers, own_episodes(result, window), strict=True):
         axes.plot(
-            own["step"], own["total_return"], WORKER_MARKERS[worker % len(WORKER_MARKERS)],
+            steps, returns, WORKER_MARKERS[worker % len(WORKER_MARKERS)],
             color=WORKER_COLORS[worker % len(WORKER_COLORS)], markersize=3.0, alpha=0.3,
-            markeredgewidth=0.0, label=f"worker {worker}, {len(own):,} episodes",
+            markeredgewidth=0.0, label=f"worker {worker}, {len(steps):,} episodes",
         )  # fmt: skip
-    means = moving_average(episodes["total_return"], window)
-    if means.size:
-        axes.plot(episodes["step"][window - 1 :], means, color=BLACK, linewidth=1.8,
-                  label=f"mean of {window} episodes, all workers")  # fmt: skip
-    _draw_references(axes, references, vertical=False)
+    for worker, (steps, _, means) in zip(workers, own_episodes(result, window), strict=True):
+        axes.plot(steps, means, color=WORKER_COLORS[worker % len(WORKER_COLORS)], linewidth=1.3,
+                  label=f"worker {worker}, its mean")  # fmt: skip
+    axes.plot(episodes["step"], recent_means(episodes["total_return"], window), color=BLACK,
+              linewidth=1.6, label=f"mean of the last {window} episodes")  # fmt: skip
+    if others:
+        _draw_band(axes, others, window)
+    axes.set_xscale("log")
+    axes.set_xlim(first_moment(result), max(result.total_steps, 2))
+    _tick_decades(axes)
     _scale_returns(axes, np.concatenate([episodes["total_return"], [*references.values()]]))
-    axes.set_xlim(0, max(result.total_steps, 1))
-    axes.xaxis.set_major_formatter(_number)
+    _name_references(axes, references)
+    name_workers(axes, result)
     axes.set_xlabel("environment steps of all workers together")
     axes.set_ylabel("return of the episode (sum of its rewards)")
-    # Marks fade in the plot; in the legend they are there to be recognised.
-    legend = axes.legend(fontsize=_SMALL, loc="lower right", framealpha=0.95)
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1.0)
+    shown = [axes.lines[2 * len(workers)], *axes.collections]
+    axes.legend(handles=shown, fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0),
+                frameon=False, ncols=2, handlelength=1.2, columnspacing=1.0)  # fmt: skip
+
+
+def recent_means(returns: ArrayLike, window: int) -> NDArray[np.float64]:
+    """Return after each episode the mean of the last `window`, or of all while there are fewer.
+
+    Parameters
+    ----------
+    returns : (E,), in the order of time
+    window : int from 1
+
+    Returns
+    -------
+    (E,) floats
+
+    Examples
+    --------
+    >>> recent_means([1.0, 3.0, 5.0, 7.0], 2).tolist()
+    [1.0, 2.0, 4.0, 6.0]
+    """
+    series = np.asarray(returns, dtype=float)
+    first = series[: window - 1]
+    begun = np.cumsum(first) / np.arange(1, len(first) + 1)
+    return np.concatenate([begun, moving_average(series, window)])
+
+
+def own_episodes(
+    result: TrainingResult, window: int
+) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]]:
+    """Return for each worker the steps of its episodes, their returns, and their recent means.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    window : int from 1
+        Episodes of all workers; a worker's mean takes its share of them, so that both look back
+        over the same stretch of time.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> result = train(cliff_world(), total_steps=6_000)
+    >>> sum(len(steps) for steps, _, _ in own_episodes(result, 50)) == len(result.episodes)
+    True
+    """
+    share = max(1, round(window / result.config.num_workers))
+    found = []
+    for worker in range(result.config.num_workers):
+        own = result.episodes[result.episodes["worker"] == worker]
+        found.append((own["step"], own["total_return"], recent_means(own["total_return"], share)))
+    return found
+
+
+def first_moment(result: TrainingResult) -> float:
+    """Return where the logarithmic axis of Figure 1 begins: a round number with room for names.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> result = train(cliff_world())
+    >>> int(result.episodes["step"].min()), first_moment(result)
+    (596, 100.0)
+    """
+    episodes = result.episodes["step"]
+    first = float(episodes.min()) if len(episodes) else float(max(result.total_steps, 4))
+    round_ones = [m * 10.0**k for k in range(-1, 9) for m in (1, 2, 5)]
+    return max(number for number in round_ones if number <= max(first / 4, 0.1))
+
+
+def _draw_band(axes: Axes, others: Sequence[TrainingResult], window: int) -> None:
+    """Shade where the middle 90 % of other runs are, from where each of them has an episode."""
+    lines = [(run.episodes["step"], recent_means(run.episodes["total_return"], window))
+             for run in others if len(run.episodes)]  # fmt: skip
+    if not lines:
+        return
+    begin = max(float(steps[0]) for steps, _ in lines)
+    end = max(float(run.total_steps) for run in others)
+    moments = np.geomspace(begin, max(end, begin), 120)
+    at = [means[np.searchsorted(steps, moments, side="right") - 1] for steps, means in lines]
+    low, high = np.quantile(at, [0.05, 0.95], axis=0)
+    axes.fill_between(moments, low, high, color="#777777", alpha=0.3, linewidth=0,
+                      label=f"nine in ten of {len(lines)} other seeds")  # fmt: skip
+
+
+def _tick_decades(axes: Axes) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(_number)
+
+
+def _name_references(axes: Axes, references: Mapping[str, float]) -> None:
+    """Draw the lines worth comparing with, each with its name on it at the left."""
+    _draw_references(axes, references, vertical=False)
+    highest = max(references.values(), default=0.0)
+    for name, value in references.items():
+        axes.annotate(
+            f"{name} {_number(value)}", (0.015, value), (0, 2 if value == highest else -2),
+            xycoords=("axes fraction", "data"), textcoords="offset points", fontsize=_SMALL,
+            va="bottom" if value == highest else "top",
+        )  # fmt: skip
+
+
+def name_workers(axes: Axes, result: TrainingResult) -> None:
+    """Write each worker's name left of its first episode, one above the other; again: move them.
+
+    Parameters
+    ----------
+    axes : Axes, drawn by `draw_returns`
+    result : TrainingResult
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> axes = new_figure(WIDTH, 4.2).subplots()
+    >>> draw_returns(axes, train(cliff_world(), total_steps=6_000))
+    >>> sorted(text.get_text() for text in axes.texts)[2:]
+    ['worker 0', 'worker 1', 'worker 2']
+    """
+    from matplotlib.text import Annotation
+
+    there = {text.get_text(): text for text in axes.texts if isinstance(text, Annotation)}
+    scale = axes.yaxis.get_transform().transform
+    low, high = scale(np.array(axes.get_ylim(), dtype=float))
+    own = enumerate(own_episodes(result, 1))
+    begun = [(worker, steps[0], returns[0]) for worker, (steps, returns, _) in own if len(steps)]
+    height, gap = -1.0, 0.055
+    for worker, step, first in sorted(begun, key=lambda row: float(row[2])):
+        share = float((scale(np.array([first], dtype=float))[0] - low) / (high - low))
+        height = max(height + gap, share, 0.03)
+        name = f"worker {worker}"
+        if name in there:
+            there[name].xy = (step, first)
+            there[name].set_position((0.015, height))
+            continue
+        color = WORKER_COLORS[worker % len(WORKER_COLORS)]
+        axes.annotate(
+            name, (step, first), (0.015, height), textcoords="axes fraction", va="center",
+            fontsize=_SMALL,
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 1.3, "shrinkA": 1, "shrinkB": 1},
+        )  # fmt: skip
 
 
 def _scale_returns(axes: Axes, returns: np.ndarray[Any, Any]) -> None:
     """Spread returns that are all negative and span decades over a logarithmic scale."""
     if returns.size == 0 or returns.max() >= 0 or returns.min() > 20 * returns.max():
+        axes.margins(y=0.1)
+        axes.yaxis.set_major_formatter(_number)
         return
     from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -237,14 +390,16 @@ def _scale_returns(axes: Axes, returns: np.ndarray[Any, Any]) -> None:
     axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low * 1.1 <= t <= high * 0.8]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(_number)
-    axes.set_ylim(low * 1.15, high * 0.85)
+    axes.set_ylim(low * 1.15, high * 0.75)
 
 
 def plot_policy(result: TrainingResult) -> Figure:
     """Draw Figure 2: the global policy's probabilities after training.
 
-    Above the heatmap, states × actions. Below, for worlds on a grid, the same numbers where they
-    belong: an arrow per action as long as the action is probable, and the greedy path.
+    For worlds on a grid, above, the map: every cell is cut into four triangles, one per action, the
+    darker the more probable, and a line follows the most probable actions. Below, the same numbers
+    as a heatmap, actions × states. States that no push has touched are grey: there the policy is
+    what it was at the beginning.
 
     Parameters
     ----------
@@ -261,21 +416,97 @@ def plot_policy(result: TrainingResult) -> Figure:
     >>> len(plot_policy(train(cliff_world(), total_steps=2_000)).axes)
     3
     """
-    if result.world.grid_shape is None or result.world.num_actions != 4:
+    if not has_map(result.world):
         figure = new_figure(WIDTH, 4.2)
         draw_heatmap(figure.subplots(), result)
         return figure
-    rows, columns = result.world.grid_shape
+    rows, columns = result.world.grid_shape or (1, 1)
     grid = min(WIDTH * rows / columns, WIDTH) + 0.8  # inches, with the words around it
-    figure = new_figure(WIDTH, 3.0 + grid)
-    above, below = figure.subplots(2, 1, height_ratios=(3.0, grid))
-    draw_heatmap(above, result)
-    draw_policy_map(below, result)
+    figure = new_figure(WIDTH, 1.9 + grid)
+    above, below = figure.subplots(2, 1, height_ratios=(grid, 1.1))
+    draw_policy_map(above, result)
+    draw_heatmap(below, result)
     return figure
 
 
+def plot_policy_map(result: TrainingResult) -> Figure:
+    """Draw the map of Figure 2 alone.
+
+    Parameters
+    ----------
+    result : TrainingResult
+        On a world on a grid whose actions are up, right, down and left.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> len(plot_policy_map(train(cliff_world(), total_steps=2_000)).axes)
+    1
+    """
+    rows, columns = result.world.grid_shape or (1, 1)
+    figure = new_figure(WIDTH, min(WIDTH * rows / columns, WIDTH) + 0.8)
+    draw_policy_map(figure.subplots(), result)
+    return figure
+
+
+def has_map(world: TableWorld) -> bool:
+    """Return whether a world's policy can be drawn as a map: a grid and four actions.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, corridor_world
+    >>> has_map(cliff_world()), has_map(corridor_world(6))
+    (True, False)
+    """
+    return world.grid_shape is not None and world.num_actions == 4
+
+
+def never_pushed(result: TrainingResult) -> NDArray[np.bool_]:
+    """Return, (S,), whether a state's logits and value still are those of the beginning.
+
+    Examples
+    --------
+    Nobody ever stands in the cliff or acts in the goal:
+
+    >>> from a3c_tut import cliff_world, train
+    >>> np.flatnonzero(never_pushed(train(cliff_world()))).tolist() == list(range(37, 48))
+    True
+    """
+    theta = result.initial.get("theta", np.zeros_like(result.theta))
+    values = result.initial.get("values", np.zeros_like(result.values))
+    same: NDArray[np.bool_] = (result.theta == theta).all(axis=1) & (result.values == values)
+    return same
+
+
+def seen_policy(result: TrainingResult) -> Any:
+    """Return π(a|s), (S, A), masked where no push has touched a state: drawn grey.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world, train
+    >>> seen_policy(train(cliff_world())).mask.any(axis=1).sum()
+    np.int64(11)
+    """
+    hidden = np.repeat(never_pushed(result)[:, None], result.world.num_actions, axis=1)
+    return np.ma.masked_array(result.policy, hidden)
+
+
+def _shades() -> Any:
+    """Return the colours of probabilities: white for 0, dark blue for 1, grey for no data."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list(
+        "probability", ["#FFFFFF", "#A9D3EC", "#3C8DC0", "#08306B"]
+    )
+    return shades.with_extremes(bad=_GREY)
+
+
 def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
-    """Draw π(a|s), a row per state and a column per action, into given axes.
+    """Draw π(a|s), a row per action and a column per state, into given axes.
 
     Parameters
     ----------
@@ -285,32 +516,30 @@ def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
     Examples
     --------
     >>> from a3c_tut import cliff_world, train
-    >>> axes = new_figure(4.0, 6.0).subplots()
+    >>> axes = new_figure(6.0, 2.0).subplots()
     >>> draw_heatmap(axes, train(cliff_world(), total_steps=2_000))
     >>> axes.images[0].get_array().shape
-    (48, 4)
+    (4, 48)
     """
     from matplotlib.ticker import MaxNLocator
 
-    world, policy = result.world, result.policy
-    image = axes.imshow(policy, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0,
+    world = result.world
+    image = axes.imshow(seen_policy(result).T, aspect="auto", cmap=_shades(), vmin=0.0, vmax=1.0,
                         interpolation="nearest")  # fmt: skip
-    axes.set_xticks(range(world.num_actions), world.action_names)
-    axes.set_xlabel("action")
-    axes.set_ylabel("state")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_yticks(range(world.num_actions), world.action_names)
+    axes.set_xlabel("state")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if world.grid_shape is not None:
         rows, columns = world.grid_shape
-        axes.set_yticks([row * columns for row in range(rows)])
-        axes.set_ylabel(f"state, {columns} a row")
+        axes.set_xticks([row * columns for row in range(rows)])
         for row in range(1, rows):
-            axes.axhline(row * columns - 0.5, color="white", linewidth=0.8)
-    bar = axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
-    bar.set_label("probability")
+            axes.axvline(row * columns - 0.5, color=BLACK, linewidth=0.8)
+    bar = axes.figure.colorbar(image, ax=axes, location="bottom", aspect=45, pad=0.05)
+    bar.set_label("probability of the action; grey: no worker acted there")
 
 
 def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
-    """Draw the policy on the grid into given axes; the arrows of a state grow with π(a|s).
+    """Draw the policy on the grid into given axes: four triangles a cell, the darker the likelier.
 
     Parameters
     ----------
@@ -329,43 +558,35 @@ def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
     >>> bool(bottom > top)
     True
     """
-    from matplotlib.patches import Rectangle
+    from matplotlib.collections import PolyCollection
 
-    world, policy = result.world, result.policy
+    world = result.world
     assert world.grid_shape is not None
     rows, columns = world.grid_shape
-    for state, mark in world.marks.items():
-        row, column = divmod(state, columns)
-        color = {"C": "#F4C7AB", "S": "#CFE8F7", "G": "#BFE5D6"}.get(mark, "#EEEEEE")
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=color, zorder=0))
-        if mark != "C":
-            axes.text(column - 0.43, row - 0.43, mark, fontsize=9, va="top", ha="left",
-                      fontweight="bold")  # fmt: skip
-    cliff = [divmod(state, columns) for state, mark in world.marks.items() if mark == "C"]
-    if cliff:
-        axes.text(float(np.mean([c for _, c in cliff])), float(np.mean([r for r, _ in cliff])),
-                  "cliff", ha="center", va="center", fontsize=10, style="italic")  # fmt: skip
-    walked = [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
-    for a, (along, down) in enumerate(((0, -1), (1, 0), (0, 1), (-1, 0))):
-        x = np.array([s % columns for s in walked], dtype=float)
-        y = np.array([s // columns for s in walked], dtype=float)
-        length = 0.46 * policy[walked, a]
-        axes.quiver(x, y, along * length, down * length, angles="xy", scale_units="xy", scale=1,
-                    width=0.004, headwidth=4, headlength=4, minlength=0.2, color=BLACK,
-                    zorder=3)  # fmt: skip
+    cells = map_cells(world)
+    center = np.array([(state % columns, state // columns) for state in cells], dtype=float)
+    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+    wedges = [
+        [place, place + corners[action], place + corners[(action + 1) % 4]]
+        for place in center for action in range(4)
+    ]  # fmt: skip
+    axes.add_collection(
+        PolyCollection(wedges, array=seen_policy(result)[cells].ravel(), cmap=_shades(),
+                       clim=(0.0, 1.0), edgecolors="#FFFFFF", linewidths=0.4, zorder=1)
+    )  # fmt: skip
+    lines: dict[str, Any] = {"color": "#777777", "linewidth": 0.6, "zorder": 2}
+    axes.vlines(np.arange(0.5, columns - 1), -0.5, rows - 0.5, **lines)
+    axes.hlines(np.arange(0.5, rows - 1), -0.5, columns - 0.5, **lines)
+    _draw_marks(axes, world)
     path = _path_through(result)
     if path:
-        x, y = np.array([s % columns for s in path]), np.array([s // columns for s in path])
+        from matplotlib.patheffects import withStroke
+
         axes.plot(
-            x,
-            y,
-            color=ORANGE,
-            linewidth=7,
-            alpha=0.55,
-            solid_capstyle="round",
-            zorder=2,
-            label=f"most probable actions from the start: {len(path) - 1} steps",
-        )
+            [s % columns for s in path], [s // columns for s in path], color=ORANGE, linewidth=3,
+            solid_capstyle="round", solid_joinstyle="round", zorder=4, label=path_words(path),
+            path_effects=[withStroke(linewidth=5, foreground="white")],
+        )  # fmt: skip
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
                     fontsize=_SMALL)  # fmt: skip
     axes.set_xlim(-0.5, columns - 0.5)
@@ -374,11 +595,51 @@ def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
     axes.set_xticks(range(columns))
     axes.set_yticks(range(rows), [str(row * columns) for row in range(rows)])
     axes.set_xlabel("column")
-    axes.set_ylabel("first state of the row")
-    axes.set_xticks(np.arange(-0.5, columns), minor=True)
-    axes.set_yticks(np.arange(-0.5, rows), minor=True)
-    axes.grid(which="minor", color="#BBBBBB", linewidth=0.6)
-    axes.tick_params(which="minor", length=0)
+    axes.set_ylabel("first state\nof the row")
+
+
+def map_cells(world: TableWorld) -> list[int]:
+    """Return the states that a map cuts into triangles: all but the cliff and the goals.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> map_cells(cliff_world()) == list(range(37))
+    True
+    """
+    return [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
+
+
+def path_words(path: Sequence[int]) -> str:
+    """Return what the map says about its line.
+
+    Examples
+    --------
+    >>> path_words([36, 24, 25])
+    'most probable actions from the start: 2 steps'
+    """
+    return f"most probable actions from the start: {len(path) - 1} steps"
+
+
+def _draw_marks(axes: Axes, world: TableWorld) -> None:
+    """Colour the cells that have a meaning, and write it on them, over everything else."""
+    from matplotlib.patches import Rectangle
+
+    assert world.grid_shape is not None
+    columns = world.grid_shape[1]
+    for state, mark in world.marks.items():
+        row, column = divmod(state, columns)
+        if mark in ("C", "G"):
+            color = "#F4C7AB" if mark == "C" else "#BFE5D6"
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=color, zorder=0))
+        if mark != "C":
+            axes.text(column, row, mark, fontsize=9, va="center", ha="center", fontweight="bold",
+                      bbox={"boxstyle": "round,pad=0.15", "facecolor": "white",
+                            "edgecolor": "none"}, zorder=5)  # fmt: skip
+    cliff = [divmod(state, columns) for state, mark in world.marks.items() if mark == "C"]
+    if cliff:
+        axes.text(float(np.mean([c for _, c in cliff])), float(np.mean([r for r, _ in cliff])),
+                  "cliff", ha="center", va="center", fontsize=10, style="italic")  # fmt: skip
 
 
 def _path_through(result: TrainingResult) -> list[int]:
@@ -422,11 +683,10 @@ def plot_outcomes(
     greedy = [np.array([run.greedy for run in outcomes[name]]) for name in names]
     done = np.zeros(len(names))
     kinds = sorted({*np.concatenate(greedy).tolist(), *references.values()}, reverse=True)
-    for kind, color, hatch in zip(kinds, _OUTCOME_COLORS, _OUTCOME_HATCHES, strict=False):
+    for kind, color in zip(kinds, _OUTCOME_COLORS, strict=False):
         count = np.array([(returns == kind).sum() for returns in greedy])
         label = _number(kind) if np.isfinite(kind) else "never arrives"
-        left.barh(rows, count, left=done, color=color, hatch=hatch, edgecolor="white",
-                  label=label)  # fmt: skip
+        left.barh(rows, count, left=done, color=color, edgecolor="white", label=label)
         for row in rows[count > 1]:  # of a single seed the bar is too short for its number
             left.text(done[row] + count[row] / 2, row, str(count[row]), ha="center", va="center",
                       fontsize=_SMALL, color=BLACK,
@@ -670,8 +930,7 @@ def plot_staleness(results: Mapping[str, TrainingResult], most: int = 12) -> Fig
         stale = np.minimum(result.updates["staleness"], most)
         share = np.bincount(stale, minlength=most + 1) / len(stale)
         axes.bar(np.arange(most + 1) + (number - (len(results) - 1) / 2) * width, share, width,
-                 color=(BLUE, ORANGE, GREEN)[number % 3], hatch=("", "//", "..")[number % 3],
-                 edgecolor="white", label=label)  # fmt: skip
+                 color=(BLUE, ORANGE, SKY)[number % 3], edgecolor="white", label=label)  # fmt: skip
     axes.set_xticks(range(most + 1), [*map(str, range(most)), f"{most}+"])
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel("staleness: pushes since the worker's last sync")

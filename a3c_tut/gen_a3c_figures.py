@@ -222,7 +222,30 @@ def listing_1(
     return theta_global, V_global
 
 
-def write_figures(result: TrainingResult, folder: Path) -> list[Path]:
+def other_runs(world: TableWorld, config: A3CConfig, total_steps: int) -> list[TrainingResult]:
+    """Train with thirty other seeds, for the band of Figure 1.
+
+    Parameters
+    ----------
+    world : TableWorld
+    config : A3CConfig
+    total_steps : int from 1
+        Of each run.
+
+    Examples
+    --------
+    >>> [run.seed for run in other_runs(cliff_world(), A3CConfig(), 300)][:2]
+    [1000, 1001]
+    """
+    from a3c_tut.experiments import run_seeds
+
+    return run_seeds(world, config, seeds=range(1000, 1030), measure=lambda run: run,
+                     total_steps=total_steps)  # fmt: skip
+
+
+def write_figures(
+    result: TrainingResult, folder: Path, others: Sequence[TrainingResult] = ()
+) -> list[Path]:
     """Write Figures 1 and 2 as PNG and SVG, the data behind them as CSV, and the run itself.
 
     Parameters
@@ -230,6 +253,8 @@ def write_figures(result: TrainingResult, folder: Path) -> list[Path]:
     result : TrainingResult
     folder : Path
         A folder that exists.
+    others : sequence of TrainingResult, optional
+        Runs with other seeds, for the band of Figure 1.
 
     Returns
     -------
@@ -249,7 +274,8 @@ def write_figures(result: TrainingResult, folder: Path) -> list[Path]:
     episodes, policy, world = result.episodes, result.policy, result.world
     written = []
     for stem, plot, header, rows in (
-        ("figure_1", plot_returns, episodes.dtype.names, episodes.tolist()),
+        ("figure_1", lambda run: plot_returns(run, others=others), episodes.dtype.names,
+         episodes.tolist()),
         ("figure_2", plot_policy, ("state", *world.action_names),
          [(state, *row) for state, row in enumerate(policy.tolist())]),
     ):  # fmt: skip
@@ -355,7 +381,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                        progress=not asked.quiet)  # fmt: skip
         trained = perf_counter()
         print(describe(result))
-        paths = write_figures(result, folder)
+        others = other_runs(result.world, config, asked.steps)
+        paths = write_figures(result, folder, others)
         drawn = perf_counter()
     except ValueError as error:
         print(f"a3c-figures: {error}", file=sys.stderr)

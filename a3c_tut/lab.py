@@ -17,7 +17,7 @@ import numpy as np
 from a3c_tut import figures
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
-from a3c_tut.experiments import final_return, moving_average
+from a3c_tut.experiments import final_return
 from a3c_tut.results import TrainingResult
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.training import train
@@ -88,8 +88,8 @@ class LiveFigures:
         return (
             world.name, world.num_states, world.num_actions, world.grid_shape,
             tuple(world.marks.items()), tuple(self._references(result).items()),
-            result.config.num_workers, result.total_steps,
-            len(result.episodes) >= self._window,
+            result.config.num_workers, result.total_steps, figures.first_moment(result),
+            np.unique(result.episodes["worker"]).tolist(),
         )  # fmt: skip
 
     def _references(self, result: TrainingResult) -> Mapping[str, float]:
@@ -105,58 +105,52 @@ class LiveFigures:
         references = self._references(result)
         one = figures.plot_returns(result, self._window, references)
         two = figures.plot_policy(result)
-        self._returns, self._heatmap = one.axes[0], two.axes[0]
-        has_map = result.world.grid_shape is not None and result.world.num_actions == 4
-        self._map = two.axes[1] if has_map else None
+        has_map = figures.has_map(result.world)
+        self._returns, self._heatmap = one.axes[0], two.axes[int(has_map)]
+        self._map = two.axes[0] if has_map else None
         self._path: Line2D | None = None
         drawn: list[Artist] = [*self._heatmap.images, *self._heatmap.lines]
         if self._map is not None:
-            drawn += [*self._map.collections, *self._map.lines]
+            drawn += [*self._map.collections, *self._map.lines, *self._map.texts]
             if self._map.lines:
                 self._path = self._map.lines[0]
                 drawn.append(_legend(self._map))
         self._layers = (
             _Layer(
                 one,
-                [self._returns.yaxis, *self._returns.lines, _legend(self._returns)],
+                [self._returns.yaxis, *self._returns.lines, *self._returns.texts],
                 self._dpi,
             ),
             _Layer(two, drawn, self._dpi),
         )
 
     def _set_returns(self, result: TrainingResult) -> None:
-        axes, episodes, texts = self._returns, result.episodes, _legend(self._returns).get_texts()
-        for worker in range(result.config.num_workers):
-            own = episodes[episodes["worker"] == worker]
-            axes.lines[worker].set_data(own["step"], own["total_return"])
-            texts[worker].set_text(f"worker {worker}, {len(own):,} episodes")
-        if len(episodes) >= self._window:
-            means = moving_average(episodes["total_return"], self._window)
-            axes.lines[result.config.num_workers].set_data(
-                episodes["step"][self._window - 1 :], means
-            )
+        axes, episodes, number = self._returns, result.episodes, result.config.num_workers
+        for worker, (steps, returns, means) in enumerate(
+            figures.own_episodes(result, self._window)
+        ):
+            axes.lines[worker].set_data(steps, returns)
+            axes.lines[number + worker].set_data(steps, means)
+        axes.lines[2 * number].set_data(
+            episodes["step"], figures.recent_means(episodes["total_return"], self._window)
+        )
         references = [*self._references(result).values()]
         figures._scale_returns(axes, np.concatenate([episodes["total_return"], references]))
+        figures.name_workers(axes, result)
 
     def _set_policy(self, result: TrainingResult) -> None:
-        world, policy = result.world, result.policy
-        self._heatmap.images[0].set_data(policy)
+        world, policy = result.world, figures.seen_policy(result)
+        self._heatmap.images[0].set_data(policy.T)
         if self._map is None or world.grid_shape is None:
             return
-        walked = [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
-        for a, (along, down) in enumerate(((0, -1), (1, 0), (0, 1), (-1, 0))):
-            length = 0.46 * policy[walked, a]
-            arrows: Any = self._map.collections[a]
-            arrows.set_UVC(along * length, down * length)
+        self._map.collections[0].set_array(policy[figures.map_cells(world)].ravel())
         if self._path is None:
             return
         path, legend = self._way(result), _legend(self._map)
         row, column = np.divmod(np.array(path, dtype=int), world.grid_shape[1])
         self._path.set_data(column, row)
         legend.set_visible(bool(path))
-        legend.get_texts()[0].set_text(
-            f"most probable actions from the start: {len(path) - 1} steps"
-        )
+        legend.get_texts()[0].set_text(figures.path_words(path))
 
 
 def _legend(axes: Axes) -> Legend:

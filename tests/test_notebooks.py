@@ -145,16 +145,22 @@ def test_names_from_hidden_cells_are_seen():
     assert unexplained_names(nbformat.v4.new_notebook(cells=cells)) == ["secret"]
 
 
-def test_every_claim_has_its_heading():
-    """On the claims page, where headings and sheets are cells of their own."""
+def test_every_claim_has_its_row():
+    """On the claims page: a row that unfolds, and rows of the forest plot that lead to it."""
     from a3c_tut.book.claims import Ledger
 
-    cells = read(ROOT / "book" / "claims.ipynb").cells
-    found = [cell.source for cell in cells if cell.source.startswith("### C")]
+    cells = code_cells(read(ROOT / "book" / "claims.ipynb"))
+    shown = {
+        cell.source: cell.outputs[0].data
+        for cell in cells
+        if cell.outputs and "data" in cell.outputs[0]
+    }
+    rows = shown["Markdown(claim_rows(ledger))"]["text/markdown"]
+    plot = shown["HTML(forest(ledger))"]["text/html"]
     claims = Ledger().claims.values()
-    assert found == [f"### {claim.id}: {claim.says}" for claim in claims]
-    sheets = [cell.source for cell in cells if "claim_sheet(ledger, " in cell.source]
-    assert sheets == [f'Markdown(claim_sheet(ledger, "{claim.id}"))' for claim in claims]
+    titles = re.findall(r"\{dropdown\} (C\d\d: .*?) <span", rows)
+    assert titles == [f"{claim.id}: {claim.says}" for claim in claims]
+    assert re.findall(r'href="#(sheet-c\d\d)"', plot) == re.findall(r'id="(sheet-c\d\d)"', rows)
 
 
 # --- A notebook alone -----------------------------------------------------------------------------

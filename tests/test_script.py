@@ -17,7 +17,7 @@ import pytest
 import a3c_tut
 from a3c_tut import A3CConfig, TrainingResult, cliff_world, figures, train
 from a3c_tut.files import check_folder
-from a3c_tut.gen_a3c_figures import main
+from a3c_tut.gen_a3c_figures import main, other_runs
 
 FILES = [
     "figure_1.csv", "figure_1.png", "figure_1.svg", "figure_2.csv", "figure_2.png", "figure_2.svg",
@@ -290,29 +290,77 @@ class TestFigure1:
         low, high = axes.get_ylim()
         assert low < result.episodes["total_return"].min()
         assert high > result.episodes["total_return"].max()
-        assert axes.get_xlim()[0] <= 0
+
+    def test_learning_has_room(self, result):
+        """The steps until the mean is above −100 take at least half of the width."""
+        axes = figures.plot_returns(result).axes[0]
+        (mean,) = [line for line in axes.lines if line.get_label().startswith("mean of")]
+        learned = mean.get_xdata()[np.argmax(np.asarray(mean.get_ydata()) > -100.0)]
+        place = axes.transAxes.inverted().transform(axes.transData.transform((learned, -100.0)))
+        assert 0.5 < place[0] < 0.95
+        assert axes.get_xlim()[0] < result.episodes["step"].min()
         assert axes.get_xlim()[1] >= 20_000
 
     def test_lines(self, result):
         """The average of all workers together, and the two returns worth knowing."""
         axes = figures.plot_returns(result, window=50).axes[0]
         lines = {line.get_label(): line for line in axes.lines}
-        average = lines["mean of 50 episodes, all workers"]
+        average = lines["mean of the last 50 episodes"]
         returns = result.episodes["total_return"]
-        wanted = [returns[i : i + 50].mean() for i in range(len(returns) - 49)]
+        wanted = [returns[max(0, i - 50) : i].mean() for i in range(1, len(returns) + 1)]
         np.testing.assert_allclose(average.get_ydata(), wanted)
-        assert average.get_xdata().tolist() == result.episodes["step"][49:].tolist()
+        assert average.get_xdata().tolist() == result.episodes["step"].tolist()
         assert set(lines["optimum (−13)"].get_ydata()) == {-13.0}
         assert set(lines["safe detour (−17)"].get_ydata()) == {-17.0}
         styles = {lines[name].get_linestyle() for name in ("optimum (−13)", "safe detour (−17)")}
         assert len(styles) == 2
         assert "-" not in styles
 
+    def test_every_worker_has_a_mean_of_its_colour(self, result):
+        axes = figures.plot_returns(result, window=50).axes[0]
+        for worker in range(3):
+            marks, mean = (
+                next(line for line in axes.lines if line.get_label().startswith(label))
+                for label in (f"worker {worker}, ", f"worker {worker}, its mean")
+            )
+            assert marks.get_color() == mean.get_color()
+            own = result.episodes["total_return"][result.episodes["worker"] == worker]
+            wanted = [own[max(0, i - 17) : i].mean() for i in range(1, len(own) + 1)]
+            np.testing.assert_allclose(mean.get_ydata(), wanted)
+
+    def test_names_stand_beside_what_they_name(self, result):
+        """Workers at their first episode, none on another; the dashed lines at their height."""
+        axes = figures.plot_returns(result).axes[0]
+        there = {text.get_text(): text for text in axes.texts}
+        assert set(there) == {*(f"worker {w}" for w in range(3)), "optimum −13", "safe detour −17"}
+        heights = []
+        for worker in range(3):
+            first = result.episodes[result.episodes["worker"] == worker][0]
+            assert tuple(there[f"worker {worker}"].xy) == (first["step"], first["total_return"])
+            heights.append(there[f"worker {worker}"].get_position()[1])
+        assert np.diff(sorted(heights)).min() > 0.05
+        assert there["optimum −13"].xy[1] == -13.0
+
+    def test_the_band_holds_most_other_runs(self, result):
+        others = [train(cliff_world(), total_steps=20_000, seed=seed) for seed in range(2, 22)]
+        axes = figures.plot_returns(result, others=others).axes[0]
+        (band,) = axes.collections
+        edge = band.get_paths()[0].vertices
+        at = edge[np.abs(edge[:, 0] - 10_000).argmin(), 0]
+        low, high = (end(edge[edge[:, 0] == at, 1]) for end in (np.min, np.max))
+        means = [
+            figures.recent_means(run.episodes["total_return"], 50)[
+                np.searchsorted(run.episodes["step"], at, side="right") - 1
+            ]
+            for run in others
+        ]
+        assert ((low <= np.array(means)) & (np.array(means) <= high)).sum() == 18
+        assert band.get_label() == "nine in ten of 20 other seeds"
+
     def test_words(self, result):
         axes = figures.plot_returns(result).axes[0]
         assert axes.get_xlabel() == "environment steps of all workers together"
         assert axes.get_ylabel() == "return of the episode (sum of its rewards)"
-        assert len(axes.get_legend().get_texts()) == 6
 
     def test_the_file_is_this_figure(self, written):
         """What was counted above is what the script wrote."""
@@ -321,44 +369,69 @@ class TestFigure1:
         folder, _ = written
         again = BytesIO()
         loaded = TrainingResult.load(folder / "run.npz")
-        figures.save_figure(figures.plot_returns(loaded), again, "svg")
+        others = other_runs(loaded.world, loaded.config, loaded.total_steps)
+        figures.save_figure(figures.plot_returns(loaded, others=others), again, "svg")
         assert again.getvalue() == (folder / "figure_1.svg").read_bytes()
 
 
 class TestFigure2:
     def test_heatmap(self, result):
-        """States × actions, probabilities from 0 to 1."""
-        heatmap = figures.plot_policy(result).axes[0]
+        """Actions × states, probabilities from 0 to 1; grey where nobody ever acted."""
+        heatmap = figures.plot_policy(result).axes[1]
         (image,) = heatmap.images
-        np.testing.assert_array_equal(image.get_array(), result.policy)
+        np.testing.assert_array_equal(image.get_array().data, result.policy.T)
         assert image.get_clim() == (0.0, 1.0)
-        assert heatmap.get_xlabel() == "action"
-        assert [t.get_text() for t in heatmap.get_xticklabels()] == ["up", "right", "down", "left"]
-        assert heatmap.get_ylabel().startswith("state")
+        assert heatmap.get_xlabel() == "state"
+        assert [t.get_text() for t in heatmap.get_yticklabels()] == ["up", "right", "down", "left"]
+        grey = image.get_array().mask
+        assert not grey[:, :37].any()
+        assert grey[:, 37:].all()
+        red, green, blue, _ = image.cmap(image.norm(image.get_array()))[0, -1]
+        assert red == green == blue
+
+    def test_a_state_that_was_pushed_is_not_grey(self):
+        """Also when it holds a probability of a quarter again; only what was never touched is."""
+        short = train(cliff_world(), total_steps=30)
+        acted = np.zeros(48, dtype=bool)
+        acted[figures.map_cells(short.world)] = True
+        never = figures.never_pushed(short)
+        assert never[~acted].all()
+        assert not never[36]
+        assert never.sum() > 20
 
     def test_colour_bar(self, result):
-        labels = [axes.get_ylabel() for axes in figures.plot_policy(result).axes]
-        assert "probability" in labels
+        labels = [axes.get_xlabel() for axes in figures.plot_policy(result).axes]
+        assert any(label.startswith("probability") for label in labels)
+
+    def test_the_map_is_the_larger_part(self, result):
+        drawn = figures.plot_policy(result)
+        drawn.draw_without_rendering()
+        above, below = (axes.get_position() for axes in drawn.axes[:2])
+        assert above.height > below.height
+        assert above.y0 > below.y1
 
     def test_path(self, result):
         """The most probable actions lead from the start to the goal."""
-        grid = figures.plot_policy(result).axes[1]
+        grid = figures.plot_policy(result).axes[0]
         (path,) = [line for line in grid.lines if len(line.get_xdata()) > 1]
         x, y = path.get_xdata(), path.get_ydata()
         assert (x[0], y[0]) == (0, 3)
         assert (x[-1], y[-1]) == (11, 3)
         assert (np.abs(np.diff(x)) + np.abs(np.diff(y)) == 1).all()
         assert f"{len(x) - 1} steps" in path.get_label()
+        letters = [text for text in grid.texts if text.get_text() in ("S", "G")]
+        assert all(letter.get_zorder() > path.get_zorder() for letter in letters)
 
-    def test_arrows(self, result):
-        """One per action and state in which a walker can stand, as long as it is probable."""
-        grid = figures.plot_policy(result).axes[1]
-        arrows = grid.collections
-        assert len(arrows) == 4
-        walked = [s for s in range(48) if not s > 36]
-        for a, quiver in enumerate(arrows):
-            length = np.hypot(quiver.U, quiver.V)
-            np.testing.assert_allclose(length, 0.46 * result.policy[walked, a], rtol=1e-9)
+    def test_triangles(self, result):
+        """All four probabilities of every cell in which a walker can act, where they point to."""
+        grid = figures.plot_policy(result).axes[0]
+        wedges = grid.collections[0]
+        np.testing.assert_array_equal(wedges.get_array(), result.policy[:37].ravel())
+        directions = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)])  # up, right, down, left
+        for number, path in enumerate(wedges.get_paths()):
+            state, action = divmod(number, 4)
+            away = path.vertices[:3].mean(axis=0) - (state % 12, state // 12)
+            np.testing.assert_allclose(away, directions[action] / 3, atol=1e-12)
 
 
 # --- the package -------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ def test_figures_1_and_2_are_the_only_figures(site):
         (2, "book/result.html"),
     ], "other plots are experiments: their names start with exp-"
     assert "A3C episode returns aggregated across asynchronous workers" in figures[0][2]
+    assert "Action probability heatmap of the global policy after training" in figures[1][2]
     assert "Global policy probabilities after A3C training" in figures[1][2]
 
 
@@ -162,6 +163,24 @@ def test_every_picture_says_what_is_seen(site, page):
     pictures = article(site, page).find_all("img")
     problems = {img.get("src"): alt_problem(img.get("alt")) for img in pictures}
     assert not {src: problem for src, problem in problems.items() if problem}
+
+
+@every_chapter
+def test_every_plot_of_a_page_has_both(site, page):
+    pictures = [
+        picture
+        for picture in soup(site / page).select("article img")
+        if "_images/" in picture["src"] and not picture.find_parent(class_="a3c-live")
+    ]
+    light, other = pictures[::2], pictures[1::2]
+    assert all("a3c-light" in picture["class"] for picture in light)
+    assert all("a3c-dark" in picture["class"] for picture in other)
+    assert [one["alt"] for one in light] == [two["alt"] for two in other]
+    assert [two["src"] for two in other] == [
+        one["src"].replace(".png", "-dark.png") for one in light
+    ]
+    for picture in pictures:
+        assert (site / page).parent.joinpath(picture["src"]).is_file()
 
 
 @pytest.mark.parametrize("alt", [None, "", "../_images/3f2a.png", "plot.svg", "a plot", "a/b/c"])
@@ -272,7 +291,9 @@ def test_page_loads_alone(visit, page):
     assert seen.bytes < 2_000_000
     formulas, good, wrong, raw = typeset(tab)
     assert (good, wrong, raw) == (formulas, 0, [])
-    not_shown = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+    not_shown = (
+        "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).map(i => i.src)"
+    )
     assert tab.evaluate(not_shown) == []
 
 
@@ -301,6 +322,59 @@ def test_page_is_accessible(visit, page, mode, width):
     assert tab.evaluate("document.documentElement.dataset.theme") == mode
     tab.evaluate(UNFOLD)
     assert axe_violations(tab) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("mode, shown", [("light", "a3c-light"), ("dark", "a3c-dark")])
+def test_one_of_the_two_is_shown(visit, mode, shown):
+    tab, _ = visit("book/result.html", mode=mode)
+    seen = "[...document.querySelectorAll('article img')].filter(i => i.checkVisibility())"
+    classes = tab.evaluate(f"{seen}.map(i => i.className)")
+    assert len(classes) > 5
+    assert set(classes) == {shown}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_picture_of_a3c_can_be_read(visit, width):
+    """Its letters keep their size, lie inside it, and none covers another."""
+    tab, _ = visit("book/theory.html", width=width)
+    boxes = tab.evaluate("""() => {
+      const svg = document.querySelector('svg.a3c-diagram'), r = svg.getBoundingClientRect();
+      const scale = r.width / svg.viewBox.baseVal.width;
+      return [...svg.querySelectorAll('text')].map(t => {
+        const b = t.getBoundingClientRect();
+        return [b.left - r.left, b.top - r.top, b.right - r.left, b.bottom - r.top, r.width,
+                r.height, scale * parseFloat(getComputedStyle(t).fontSize)]; });
+    }""")
+    assert len(boxes) > 30
+    for left, top, right, bottom, wide, high, size in boxes:
+        assert size > 11
+        assert left >= -1
+        assert top >= -1
+        assert right <= wide + 1
+        assert bottom <= high + 1
+    touching = [
+        (one, two)
+        for i, one in enumerate(boxes)
+        for two in boxes[:i]
+        if one[0] < two[2] and two[0] < one[2] and one[1] + 4 < two[3] and two[1] + 4 < one[3]
+    ]
+    assert touching == []
+
+
+def test_every_line_of_the_algorithm_leads_to_its_function(site):
+    from a3c_tut.book.algorithm import ALGORITHM
+
+    items = article(site, "book/theory.html").select("ol.a3c-algorithm > li")
+    assert len(items) == len(ALGORITHM)
+    for item, line in zip(items, ALGORITHM, strict=True):
+        links = [link["href"] for link in item.select("a.reference")]
+        assert any(link.endswith(f"#a3c_tut.{line.module}.{line.function}") for link in links)
+        assert any(link.endswith(f"#equation-{line.equation}") for link in links) == bool(
+            line.equation
+        )
+        assert len(item.select("pre")) == 1
 
 
 @pytest.mark.browser

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
+from html import escape
 
 from a3c_tut.book.claims import (
     CONDITIONAL,
@@ -11,8 +14,10 @@ from a3c_tut.book.claims import (
     NEGLIGIBLE,
     SUPPORTED,
     UNSETTLED,
+    VERDICTS,
     Claim,
     Condition,
+    Interval,
     Ledger,
     Past,
 )
@@ -20,6 +25,8 @@ from a3c_tut.book.claims import (
 #: How `book/static/a3c.css` calls the chips.
 _CHIPS = {SUPPORTED: "holds", HOLDS: "holds", CONDITIONAL: "partly", CONTRADICTED: "contradicted",
           NEGLIGIBLE: "negligible", UNSETTLED: "open"}  # fmt: skip
+#: Pixels: how wide and high a row of the forest plot is.
+_WIDE, _HIGH = 150, 18
 
 
 def chip(words: str) -> str:
@@ -75,6 +82,143 @@ def verdict_table(ledger: Ledger) -> str:
             says = f"{claim.says} ({claim.section})"
             lines.append(f"| {claim_link(claim)} | {says} | {_verdict(ledger, claim)} |")
     return "\n".join(lines)
+
+
+def verdict_counts(ledger: Ledger) -> str:
+    """Return how many claims on record have which verdict, in Markdown, each with its chip.
+
+    Examples
+    --------
+    >>> counts = verdict_counts(Ledger())
+    >>> counts.count("verdict-holds"), "supported only when" in counts
+    (1, True)
+    """
+    found = Counter(ledger.claims[claim_id].verdict for claim_id in ledger.record())
+    return " ".join(f"{found[words]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{chip(words)}"
+                    for words in VERDICTS if found[words])  # fmt: skip
+
+
+def on_one_scale(condition: Condition, value: float) -> float:
+    """Return where a measured value stands on the scale that all conditions share.
+
+    1 is the threshold. Of an effect, 0 is no effect and −1 the threshold's mirror image, and ratios
+    are compared by their logarithms. Of a demand, 2 and 0 lie as far from the threshold as it is
+    from nothing.
+
+    Parameters
+    ----------
+    condition : Condition
+    value : float, in the condition's own units
+
+    Examples
+    --------
+    >>> faster = Condition("faster", at_least=2.0, no_effect=1)
+    >>> [on_one_scale(faster, value) for value in (4.0, 2.0, 1.0, 0.5)]
+    [2.0, 1.0, 0.0, -1.0]
+    >>> alarms = Condition("alarms", at_most=0.1)
+    >>> [on_one_scale(alarms, value) for value in (0.0, 0.1, 0.2)]
+    [2.0, 1.0, 0.0]
+    """
+    bar = condition.threshold
+    if condition.no_effect == 1:
+        return math.log(value) / math.log(bar) if value > 0 else -math.inf
+    if condition.no_effect == 0:
+        return value / bar
+    beyond = value - bar if condition.upward else bar - value
+    return 1.0 + beyond / (abs(bar) or 1.0)
+
+
+def forest(ledger: Ledger) -> str:
+    """Return the forest plot of all conditions, as HTML: name, interval, effect, outcome.
+
+    Parameters
+    ----------
+    ledger : Ledger
+
+    Examples
+    --------
+    >>> plot = forest(Ledger())
+    >>> plot.count("<svg") - 1 == sum(len(c.conditions) for c in Ledger().claims.values())
+    True
+    """
+    groups = []
+    for claim_id in ledger.record():
+        claim, measured = ledger.claims[claim_id], ledger.measured(claim_id)
+        outcomes = claim.outcomes(measured)
+        rows = "".join(_forest_row(condition, measured.get(condition.name),
+                                   outcomes[condition.name])
+                       for condition in claim.conditions)  # fmt: skip
+        groups.append(
+            f'<li><a href="#sheet-{claim.id.lower()}" title="{escape(claim.says)}">{claim.id}</a>'
+            f"<ul>{rows}</ul></li>"
+        )
+    scale = "".join(
+        f'<text x="{_across(at) + 3:.1f}" y="12" text-anchor="{anchor}">{words}</text>'
+        for at, words, anchor in ((-1, "opposite", "end"), (1, "threshold", "start"))
+    )
+    return (
+        '<div class="a3c-forest">'
+        f'<svg width="{_WIDE}" height="16" viewBox="0 0 {_WIDE} 16" aria-hidden="true">'
+        f"{scale}</svg>"
+        f"<ol>{''.join(groups)}</ol></div>"
+    )
+
+
+def _across(place: float) -> float:
+    """Return how many pixels from the left a place on the common scale is; far ones come nearer."""
+    least, most = math.asinh(-10.0), math.asinh(60.0)
+    share = (math.asinh(min(max(place, -10.0), 60.0)) - least) / (most - least)
+    return 4.0 + share * (_WIDE - 8.0)
+
+
+def _forest_row(condition: Condition, measured: Interval | None, outcome: str) -> str:
+    """Return a condition's row: the threshold a line, an effect's margin shaded, the interval."""
+    middle = _HIGH / 2
+    bar = _across(1.0)
+    parts = [f'<path class="a3c-bar" d="M{bar:.1f} 0v{_HIGH}"/>']
+    if condition.mirror is not None:
+        other = _across(-1.0)
+        parts.insert(0, f'<rect class="a3c-margin" x="{other:.1f}" y="0" '
+                        f'width="{bar - other:.1f}" height="{_HIGH}"/>')  # fmt: skip
+    effect = "not measured"
+    if measured is not None:
+        effect = measured.text().replace(", ", ",\N{NO-BREAK SPACE}")
+        low, mean, high = (
+            _across(on_one_scale(condition, value))
+            for value in (measured.low, measured.mean, measured.high)
+        )
+        parts.append(f'<path class="a3c-interval" d="M{low:.1f} {middle}H{high:.1f}"/>')
+        parts.append(f'<circle class="a3c-effect" cx="{mean:.1f}" cy="{middle}" r="4"/>')
+    return (
+        f'<li class="a3c-is-{_CHIPS.get(outcome, "open")}"><span>{escape(condition.name)} '
+        f"<small>{_sign(condition)}</small></span>"
+        f'<svg width="{_WIDE}" height="{_HIGH}" viewBox="0 0 {_WIDE} {_HIGH}" '
+        f'aria-hidden="true">{"".join(parts)}</svg>'
+        f"<span>{effect}</span>{chip(outcome)}</li>"
+    )
+
+
+def claim_rows(ledger: Ledger) -> str:
+    """Return all claims on record as rows that unfold, in Markdown: the sheet is inside.
+
+    Parameters
+    ----------
+    ledger : Ledger
+
+    Examples
+    --------
+    >>> rows = claim_rows(Ledger())
+    >>> rows.count("{dropdown}") == len(Ledger().record())
+    True
+    """
+    rows = []
+    for claim_id in ledger.record():
+        claim = ledger.claims[claim_id]
+        rows.append(
+            f"`````{{dropdown}} {claim.id}: {claim.says} {chip(claim.verdict)}\n\n"
+            f'<span id="sheet-{claim.id.lower()}"></span>\n\n{claim_sheet(ledger, claim_id)}\n`````'
+        )
+    return "\n\n".join(rows)
 
 
 def claim_sheet(ledger: Ledger, claim_id: str) -> str:
@@ -134,9 +278,13 @@ def _verdict(ledger: Ledger, claim: Claim) -> str:
     return f"{chip(claim.verdict)}{text.removeprefix(claim.verdict)}"
 
 
-def _threshold(condition: Condition) -> str:
+def _sign(condition: Condition) -> str:
     sign = "≥" if condition.upward else "≤"
-    said = f"{sign}\N{NO-BREAK SPACE}{condition.threshold:g}"
+    return f"{sign}\N{NO-BREAK SPACE}{condition.threshold:g}".replace("-", "−")
+
+
+def _threshold(condition: Condition) -> str:
+    said = _sign(condition)
     if condition.mirror is not None:
         said += f" (mirror image: {condition.mirror:.3g})"
     return said.replace("-", "−")

@@ -31,13 +31,24 @@ from a3c_tut import (
     train,
 )
 from a3c_tut.engine.buffers import world_arrays
+from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return
-from a3c_tut.figures import BLACK, WIDTH, WORKER_COLORS, new_figure, plot_returns, reference_returns
+from a3c_tut.figures import (
+    BLACK,
+    WIDTH,
+    WORKER_COLORS,
+    new_figure,
+    plot_policy_map,
+    plot_returns,
+    reference_returns,
+)
 from a3c_tut.files import print_what_can_be, written_whole
 from a3c_tut.worlds import WORLDS
 
 #: Pushes that the stepper shows at once.
 PUSHES_SHOWN = 24
+#: The live elements: the lab, the asynchrony stepper, the workers of the first page.
+KINDS = ("live", "stepper", "pushes")
 
 
 def _frozen_lake() -> TableWorld:
@@ -263,7 +274,7 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
 
     Parameters
     ----------
-    kind : "live" or "stepper"
+    kind : "live", "stepper" or "pushes"
     data : what `live_data` returned
     picture : str, the address of the picture
     alt, sentence : str
@@ -283,8 +294,8 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
     >>> page.count("</script>"), page.count('data-a3c="live"')
     (1, 1)
     """
-    if kind not in ("live", "stepper"):
-        raise ValueError(f"kind is {kind!r}; allowed: 'live', 'stepper'")
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; allowed: {', '.join(map(repr, KINDS))}")
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<div class="a3c-live" data-a3c="{kind}">\n'
@@ -323,7 +334,7 @@ def fallback(kind: str, world: str = "cliff", config: A3CConfig | None = None,
 
     Parameters
     ----------
-    kind : "live" or "stepper"
+    kind : one of `KINDS`
     world : one of `WORLD_KEYS`
     config, total_steps, seed : as the element begins
 
@@ -349,6 +360,17 @@ def fallback(kind: str, world: str = "cliff", config: A3CConfig | None = None,
             f"near {rounded}.",
             "With JavaScript, this becomes a live lab: move a slider and the page itself trains "
             f"again. Shown is the run it begins with, which ends at a mean return of {rounded}.",
+        )
+    if kind == "pushes":
+        result = train(table, config, total_steps=total_steps, seed=seed, schedule="random")
+        steps = len(greedy_path(table, result.policy).states) - 1
+        return Fallback(
+            plot_policy_map(result),
+            f"The map of {table.name} after {config.num_workers} workers have learned on it for "
+            f"{result.steps:,} steps: in each cell the more probable actions are darker, and a "
+            f"line follows them from the start to the goal, in {steps} steps.",
+            "With JavaScript, this moves: the workers push what they learn into the tables "
+            f"that they share. Shown is what {len(result.updates):,} pushes come to.",
         )
     result = train(table, config, total_steps=2_000, seed=seed, schedule="random")
     staleness = result.updates["staleness"][:PUSHES_SHOWN]

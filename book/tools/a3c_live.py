@@ -5,8 +5,9 @@
     :config: num_workers=4, entropy_coef=0.05
     ```
 
-puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper. Scripts and style sheet
-are loaded by the pages that hold one of them, and by no other.
+puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper, and ``{a3c-pushes}`` the
+workers of the first page. Scripts and style sheet are loaded by the pages that hold one of them,
+and by no other.
 """
 
 import ast
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 SCRIPTS = (
     "random", "portable", "kernels", "log", "buffers", "turn", "training", "worker", "draw", "live",
-    "stepper", "start",
+    "stepper", "pushes", "start",
 )  # fmt: skip
 RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML
@@ -63,7 +64,7 @@ class LiveDirective(SphinxDirective):
             "seed": options.get("seed", 0),
         }
         worlds = options.get("worlds", ["cliff", "sparse-grid", "corridor"])
-        if self.kind == "stepper":
+        if self.kind != "live":
             worlds = worlds[:1]
         try:
             data = live_data(
@@ -72,7 +73,7 @@ class LiveDirective(SphinxDirective):
                 asked["total_steps"],
                 asked["seed"],
                 options.get("seeds", 30),
-                recorded_run(recorded),
+                None if self.kind == "pushes" else recorded_run(recorded),
             )
         except (ValueError, TypeError) as error:
             raise self.error(f"{self.name}: {error}") from error
@@ -85,6 +86,12 @@ class StepperDirective(LiveDirective):
     """``{a3c-stepper}``: the asynchrony stepper."""
 
     kind = "stepper"
+
+
+class PushesDirective(LiveDirective):
+    """``{a3c-pushes}``: the workers of the first page."""
+
+    kind = "pushes"
 
 
 def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
@@ -156,5 +163,6 @@ def setup(app):
     app.add_node(live_element, html=(visit_html, None), latex=other, text=other)
     app.add_directive("a3c-live", LiveDirective)
     app.add_directive("a3c-stepper", StepperDirective)
+    app.add_directive("a3c-pushes", PushesDirective)
     app.connect("html-page-context", add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -469,11 +469,11 @@ def test_unknown_worlds_are_refused(worlds):
 
 
 def test_unknown_elements_are_refused():
-    with pytest.raises(ValueError, match="kind is 'lab'; allowed: 'live', 'stepper'"):
+    with pytest.raises(ValueError, match="kind is 'lab'; allowed: 'live', 'stepper', 'pushes'"):
         live.live_html("lab", {}, "p.png", "alt", "sentence")
 
 
-@pytest.mark.parametrize("kind", ["live", "stepper"])
+@pytest.mark.parametrize("kind", live.KINDS)
 def test_the_stand_in_says_what_is_seen(kind):
     standin = live.fallback(kind, total_steps=3_000)
     assert len(standin.alt) > 80
@@ -489,10 +489,12 @@ PAGES = {
     "below/other.md": "# Other\n\n```{a3c-live}\n:worlds: frozen-lake corridor\n"
     ":config: num_workers=1, max_grad_norm=None, lr_anneal='global'\n:steps: 20000\n:seed: 7\n"
     ":seeds: 3\n```\n",
+    "below/pushes.md": "# Pushes\n\n```{a3c-pushes}\n```\n",
     "plain.md": "# Plain\n\nNothing lives here.\n",
 }
 LAB, STEPPER, OTHER, PLAIN = "index.html", "below/stepper.html", "below/other.html", "plain.html"
-every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER])
+PUSHES = "below/pushes.html"
+every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER, PUSHES])
 
 
 def write_book(folder, pages):
@@ -555,10 +557,12 @@ def visit(chromium, server):
     """Return a function that opens a page and waits until its element has done its work."""
     contexts = []
 
-    def open_page(page, *, mode="light", width=1280, at=None, scripts=True, wait=True):
+    def open_page(
+        page, *, mode="light", width=1280, at=None, scripts=True, wait=True, motion="reduce"
+    ):
         home = at or server.address
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, reduced_motion="reduce",
+            viewport={"width": width, "height": 900}, reduced_motion=motion,
             java_script_enabled=scripts,
         )  # fmt: skip
         contexts.append(context)
@@ -615,7 +619,7 @@ def foreign(seen, home):
 
 @pytest.mark.browser
 def test_only_pages_with_an_element_load_its_scripts(site):
-    for page in (LAB, STEPPER, OTHER):
+    for page in (LAB, STEPPER, OTHER, PUSHES):
         html = (site / page).read_text(encoding="utf-8")
         assert html.count("live/kernels.js") == html.count("live/live.css") == 1
         assert not re.search(r"<[^>]+\son\w+=", html[html.index("a3c-live") :].split("</div>")[0])
@@ -637,7 +641,7 @@ def test_an_element_works_from_disk(visit, site, page):
     tab, seen = visit(page, at=site.as_uri())
     assert foreign(seen, site.as_uri()) == []
     assert seen.errors == []
-    if page != STEPPER:
+    if page in (LAB, OTHER):
         assert "in a web worker" in tab.locator(".a3c-note").inner_text()
 
 
@@ -987,6 +991,69 @@ def test_the_stepper_plays_by_itself(visit):
     assert int(tab.get_by_label("Moment").input_value()) == here
 
 
+# --- The workers of the first page ------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_the_first_page_shows_the_run_that_python_trains(visit):
+    """In five clicks, for readers who ask for less motion; the last one begins anew."""
+    tab, _ = visit(PUSHES)
+    element = tab.locator("[data-a3c=pushes]")
+    button = element.get_by_role("button")
+    run = train(cliff_world(), total_steps=60_000, schedule="random")
+    for label, pushes in (
+        ("See the first 30 pushes", 30), ("Go on to 300 pushes", 300),
+        ("Go on to 1,000 pushes", 1_000), ("Go on to 3,000 pushes", 3_000),
+        ("Go on to the end", len(run.updates)),
+    ):  # fmt: skip
+        assert button.inner_text() == label
+        button.press("Enter")
+        steps = run.updates["step"][pushes - 1]
+        assert f"{pushes:,} pushes, {steps:,} steps." in result(tab)
+        told = element.locator("svg text").filter(has_text=re.compile(r"^[\d,]+ push")).all()
+        own = np.bincount(run.schedule[:pushes], minlength=3)
+        assert [text.text_content() for text in told] == [f"{count:,} pushes" for count in own]
+    mean = f"{final_return(run):.1f}".replace("-", "−")
+    way = len(greedy_path(run.world, run.policy).states) - 1
+    assert f"episodes returned {mean} on average; the best is −13." in result(tab)
+    assert f"The way they found takes {way} steps." in result(tab)
+    assert element.get_attribute("data-state") == "over"
+    assert button.inner_text() == "Once more"
+    button.click()
+    assert "30 pushes, " in result(tab)
+
+
+@pytest.mark.browser
+def test_the_first_page_moves_at_a_click_and_not_before(visit):
+    tab, seen = visit(PUSHES, motion="no-preference")
+    button = tab.locator("[data-a3c=pushes]").get_by_role("button")
+    picture = "document.querySelector('[data-a3c=pushes] svg').innerHTML"
+    still = tab.evaluate(picture)
+    tab.wait_for_timeout(500)
+    assert tab.evaluate(picture) == still
+    assert button.inner_text() == "Watch them learn"
+    button.click()
+    tab.wait_for_selector(".a3c-crewbox.a3c-on")
+    assert button.inner_text() == "Pause"
+    button.click()
+    still = tab.evaluate(picture)
+    assert re.search(r"[\d,]+ pushes, [\d,]+ steps", result(tab))
+    assert tab.evaluate(picture) == still
+    assert button.inner_text() == "Go on"
+    assert seen.errors == []
+
+
+@pytest.mark.browser
+def test_the_first_page_is_done_in_half_a_minute(visit):
+    """It begins with four pushes a second, and has made all of them after 20 seconds."""
+    tab, _ = visit(PUSHES)
+    when = "() => { const a3c = {}; for (const m of a3cModules) m(a3c); return %s }"
+    assert tab.evaluate(when % "[0, 3, 6].map(t => a3c.due(t, 20000))") == [0, 12, 24]
+    assert tab.evaluate(when % "a3c.due(20, 20000)") == 20_000
+    moments = tab.evaluate(when % "Array.from({length: 201}, (_, i) => a3c.due(i / 10, 20000))")
+    assert (np.diff(moments) >= 0).all()
+
+
 # --- Everybody --------------------------------------------------------------------------------
 
 # Everything open, everything run.
@@ -996,7 +1063,7 @@ OPEN = "() => document.querySelectorAll('.a3c-live details').forEach(d => d.open
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("page", [LAB, STEPPER])
+@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES])
 def test_an_element_is_accessible(visit, page, mode, width):
     """With everything open, after it ran; nothing is wider than a phone."""
     tab, _ = visit(page, mode=mode, width=width)
@@ -1007,6 +1074,8 @@ def test_an_element_is_accessible(visit, page, mode, width):
         tab.get_by_label("Order of the pushes").first.select_option(value="own")
         tab.locator(".a3c-strip button").nth(1).click()
         tab.get_by_role("button", name="Later").click()
+    elif page == PUSHES:
+        tab.get_by_role("button").last.click()
     else:
         changed(tab, lambda: tab.get_by_role("button", name=re.compile("Train")).click())
     tab.wait_for_timeout(900)
