@@ -21,6 +21,10 @@ from a3c_tut.worlds import TableWorld, corridor_world
 TABLE, CART_POLE, PENDULUM, OUTSIDE = 0, 1, 2, 3
 
 
+#: What stands in a world that is none.
+_NO_TABLE = corridor_world(2)
+
+
 @dataclass(frozen=True, repr=False)
 class ControlWorld:
     """What a network sees of a world, and what it may do (Section 3.3).
@@ -75,7 +79,7 @@ class ControlWorld:
     action_range: float = 1.0
     reward_scale: float = 1.0
     observation_names: tuple[str, ...] = ()
-    table: TableWorld = corridor_world(2)
+    table: TableWorld = _NO_TABLE
     image_shape: tuple[int, ...] = ()
     make: Any = None
     observation_is_a_number: bool = False
@@ -213,7 +217,7 @@ def as_image(world: TableWorld) -> ControlWorld:
     )
 
 
-def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 1.0) -> ControlWorld:
+def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 0.1) -> ControlWorld:
     """Return any Gymnasium environment with a choice of actions, or with actions in a box.
 
     It steps in Python, while the network stays compiled: its own steps are then most of the time.
@@ -241,42 +245,62 @@ def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 1.0) -> 
     ...
     ValueError: observation_space of Blackjack-v1 is Tuple(Discrete(32), Discrete(11), Discrete(2)); allowed: Box or Discrete
     """  # noqa: E501
-    from gymnasium import make as gymnasium_make
-    from gymnasium.spaces import Box, Discrete
+    import gymnasium
 
     if not isinstance(make, str) and not callable(make):
         raise ValueError(
             f"make is {make!r}; allowed: an id, or a function that returns a new environment"
         )
-    env = gymnasium_make(make) if isinstance(make, str) else make()
+    env = gymnasium.make(make) if isinstance(make, str) else make()
     name = make if isinstance(make, str) else str(env)
-    seen, done = env.observation_space, env.action_space
     limit = env.spec.max_episode_steps if env.spec is not None else None
     env.close()
-    if not isinstance(seen, (Box, Discrete)):
-        raise ValueError(f"observation_space of {name} is {seen}; allowed: Box or Discrete")
-    if not isinstance(done, (Box, Discrete)):
-        raise ValueError(f"action_space of {name} is {done}; allowed: Box or Discrete")
-    continuous = isinstance(done, Box)
-    if continuous and not (done.is_bounded() and (done.low == -done.high).all()):
-        raise ValueError(
-            f"action_space of {name} is {done}; allowed: a Box from −x to x; see "
-            "gymnasium.wrappers.RescaleAction"
-        )
-    if continuous and (done.high != done.high.flat[0]).any():
-        raise ValueError(
-            f"action_space of {name} is {done}; allowed: the same bounds for all numbers; see "
-            "gymnasium.wrappers.RescaleAction"
-        )
-    number = isinstance(seen, Discrete)
     return ControlWorld(
-        name, OUTSIDE, int(seen.n) if number else int(np.prod(seen.shape)),
-        int(np.prod(done.shape)) if continuous else int(done.n), continuous,
-        int(limit or MOST), 0, action_range=float(done.high.flat[0]) if continuous else 1.0,
-        reward_scale=float(reward_scale), make=make, observation_is_a_number=number,
-        image_shape=seen.shape if not number and len(seen.shape) == 3 else (),
-        observation_scale=1.0 / 255.0 if not number and seen.dtype == np.uint8 else 1.0,
-    )  # fmt: skip
+        name=name,
+        motion=OUTSIDE,
+        max_episode_steps=int(limit or MOST),
+        walker_size=0,
+        reward_scale=float(reward_scale),
+        make=make,
+        **_seen(name, env.observation_space),
+        **_done(name, env.action_space),
+    )
+
+
+def _seen(name: str, space: Any) -> dict[str, Any]:
+    """Return what a ControlWorld says of an observation space."""
+    from gymnasium.spaces import Box, Discrete
+
+    if isinstance(space, Discrete):
+        return {"observation_size": int(space.n), "observation_is_a_number": True}
+    if not isinstance(space, Box):
+        raise ValueError(f"observation_space of {name} is {space}; allowed: Box or Discrete")
+    return {
+        "observation_size": int(np.prod(space.shape)),
+        "image_shape": space.shape if len(space.shape) == 3 else (),
+        "observation_scale": 1.0 / 255.0 if space.dtype == np.uint8 else 1.0,
+    }
+
+
+def _done(name: str, space: Any) -> dict[str, Any]:
+    """Return what a ControlWorld says of an action space."""
+    from gymnasium.spaces import Box, Discrete
+
+    if isinstance(space, Discrete):
+        return {"action_size": int(space.n), "continuous": False}
+    if not isinstance(space, Box):
+        raise ValueError(f"action_space of {name} is {space}; allowed: Box or Discrete")
+    largest = float(space.high.flat[0])
+    if not (
+        np.isfinite(largest) and (space.high == largest).all() and (space.low == -largest).all()
+    ):
+        raise ValueError(
+            f"action_space of {name} is {space}; allowed: a Box from −x to x, the same for all its "
+            "numbers; see gymnasium.wrappers.RescaleAction"
+        )
+    return {
+        "action_size": int(np.prod(space.shape)), "continuous": True, "action_range": largest
+    }  # fmt: skip
 
 
 def _limit(max_episode_steps: Any) -> int:

@@ -19,14 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import chances, whole
 from a3c_tut.config import A3CConfig
-from a3c_tut.control import ControlWorld
 from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.network import make_network_rollout
 from a3c_tut.engine.network_turn import play_episode
 from a3c_tut.engine.outside import Outside
 from a3c_tut.exact import greedy_path
 from a3c_tut.names import check_names
-from a3c_tut.results import TrainingResult
+from a3c_tut.results import NetworkResult, TrainingResult
 from a3c_tut.training import train
 from a3c_tut.worlds import TableWorld
 
@@ -286,8 +285,8 @@ def evaluate(
 ) -> NDArray[np.float64]:
     """Return the returns of episodes under a policy that no longer learns.
 
-    Works in every world, chance or not, for tables and networks. `exact.policy_values` with γ = 1 and the time limit as its
-    horizon has the mean of these returns, without an episode.
+    Works in every world, chance or not, for tables and networks. Of a table, `exact.policy_values`
+    with γ = 1 and the time limit as its horizon has the mean of these returns, without an episode.
 
     Parameters
     ----------
@@ -319,7 +318,7 @@ def evaluate(
     >>> bool(evaluate((world, np.full((48, 4), 0.25)), episodes=1_000).mean() < -1_000)
     True
     """
-    if isinstance(learned, TrainingResult) and isinstance(learned.world, ControlWorld):
+    if isinstance(learned, NetworkResult):
         return _played(learned, whole("episodes", episodes, 1), greedy, whole("seed", seed, 0))
     if isinstance(learned, TrainingResult):
         world, policy = learned.world, learned.policy
@@ -349,10 +348,9 @@ def evaluate(
     return returns
 
 
-def _played(learned: TrainingResult, episodes: int, greedy: bool, seed: int) -> NDArray[np.float64]:
+def _played(learned: NetworkResult, episodes: int, greedy: bool, seed: int) -> NDArray[np.float64]:
     """Return the returns of episodes under a network."""
     world = learned.world
-    assert isinstance(world, ControlWorld)
     if world.make is not None:
         return _played_outside(learned, episodes, greedy, seed)
     model, arrays = learned.model, control_arrays(world, learned.config)
@@ -367,11 +365,10 @@ def _played(learned: TrainingResult, episodes: int, greedy: bool, seed: int) -> 
 
 
 def _played_outside(
-    learned: TrainingResult, episodes: int, greedy: bool, seed: int
+    learned: NetworkResult, episodes: int, greedy: bool, seed: int
 ) -> NDArray[np.float64]:
     """Return the returns of episodes in an environment that steps in Python."""
     world, model = learned.world, learned.model
-    assert isinstance(world, ControlWorld)
     own, drawn = np.random.SeedSequence(seed).spawn(2)
     outside, rng, returns = Outside(world, own), np.random.default_rng(drawn), np.zeros(episodes)
     limit = learned.config.max_episode_steps or world.max_episode_steps

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.control import ControlWorld
 from a3c_tut.exact import greedy_path, optimal_values
 from a3c_tut.experiments import Outcome, mean_interval, moving_average
 from a3c_tut.results import TrainingResult
@@ -110,13 +111,13 @@ def _with_palette(png: BytesIO) -> Image:
         )
 
 
-def reference_returns(world: TableWorld) -> dict[str, float]:
+def reference_returns(world: TableWorld | ControlWorld) -> dict[str, float]:
     """Return the returns worth comparing with, in the world's units.
 
     The optimum is solved for exactly, without a discount, within the time limit of an episode; in a
     world so large that this would take long, without the limit, and where that has no solution it
-    is left out. On a cliff-world there is also the safe detour: up to the wall, along it, down to
-    the goal.
+    is left out, as in a world that is no table. On a cliff-world there is also the safe detour: up
+    to the wall, along it, down to the goal.
 
     Examples
     --------
@@ -124,7 +125,9 @@ def reference_returns(world: TableWorld) -> dict[str, float]:
     >>> reference_returns(cliff_world())
     {'optimum': -13.0, 'safe detour': -17.0}
     """
-    returns = {}
+    returns: dict[str, float] = {}
+    if isinstance(world, ControlWorld):
+        return returns
     in_time = world.max_episode_steps * world.next_state.size <= _MOST_BACKUPS
     try:
         horizon = world.max_episode_steps if in_time else None

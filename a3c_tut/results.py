@@ -60,8 +60,6 @@ class TrainingResult:
     initial : mapping of arrays
         The tables that all workers started from, "theta" and "values", in the world's units; a
         network's parameters are a table "theta" of one row.
-    network : MLP or None
-        The network that was asked for; None where the run learned tables.
 
     Examples
     --------
@@ -73,7 +71,7 @@ class TrainingResult:
     (1002, (48, 4))
     """
 
-    world: TableWorld | ControlWorld
+    world: TableWorld
     config: A3CConfig
     seed: Seed
     total_steps: int
@@ -84,7 +82,6 @@ class TrainingResult:
     initial: Mapping[str, NDArray[Any]] = field(repr=False)
     failures: tuple[dict[str, Any], ...] = ()
     order: str | RandomSchedule = "round_robin"
-    network: MLP | None = None
 
     def __eq__(self, other: object) -> bool:
         """Return whether another result is of the same run: asked for and come out the same.
@@ -99,6 +96,27 @@ class TrainingResult:
     def __hash__(self) -> int:
         return hash((self.world, self.total_steps, len(self.updates)))
 
+    _learned = ".policy .values"
+    _file_version = 1
+
+    @property
+    def _table(self) -> TableWorld:
+        """The table whose arrays a file holds."""
+        return self.world
+
+    def _about_world(self) -> dict[str, Any]:
+        """Return what a file says of the world besides its arrays."""
+        world = self._table
+        return {
+            "world": {
+                "max_episode_steps": world.max_episode_steps,
+                "name": world.name,
+                "action_names": world.action_names,
+                "grid_shape": world.grid_shape,
+                "marks": sorted(world.marks.items()),
+            }
+        }
+
     def _about(self) -> tuple[str, dict[str, str]]:
         returns = self.episodes["total_return"][-100:]
         last = f"; the last {len(returns)} returned {returns.mean():.4g}" if len(returns) else ""
@@ -106,8 +124,7 @@ class TrainingResult:
             "asked": f"{self.config!r}, seed {self.seed}, {self.total_steps:,} steps",
             "run": f"{self.steps:,} steps in {len(self.updates):,} updates, {self.runner}",
             "episodes": f"{len(self.episodes):,}{last}",
-            "see": f"{'.policy .values' if self.network is None else '.model .parameters'} "
-            ".episodes .updates .schedule, .save(path), replay(result)",
+            "see": f"{self._learned} .episodes .updates .schedule, .save(path), replay(result)",
         }
 
     def __repr__(self) -> str:
@@ -123,7 +140,6 @@ class TrainingResult:
     @property
     def theta(self) -> NDArray[np.float64]:
         """The shared logits θ, (S, A)."""
-        self._needs_tables("theta")
         return self.state["theta"]
 
     @property
@@ -134,30 +150,7 @@ class TrainingResult:
     @property
     def values(self) -> NDArray[np.float64]:
         """The shared state values, (S,), in the world's own units."""
-        self._needs_tables("values")
         return self.state["V"] / self.config.reward_scale
-
-    def _needs_tables(self, name: str) -> None:
-        if self.network is not None:
-            raise AttributeError(
-                f"{name!r} is a table, and this run learned a network; allowed: .parameters, or "
-                ".model(observation)"
-            )
-
-    @property
-    def parameters(self) -> NDArray[np.float64]:
-        """All parameters of the shared network, (P,)."""
-        return self.model.parameters
-
-    @property
-    def model(self) -> LearnedNetwork:
-        """The shared network, to be called with an observation."""
-        if self.network is None or isinstance(self.world, TableWorld):
-            raise AttributeError(
-                "this run learned tables, not a network; allowed: .theta, .policy and .values"
-            )
-        task = Task(self.world, self.network)
-        return LearnedNetwork(task, self.state["theta"][0], self.config.reward_scale)
 
     @property
     def schedule(self) -> NDArray[np.int64]:
@@ -189,16 +182,16 @@ class TrainingResult:
         """
         about = {
             "format": "a3c_tut.TrainingResult",
-            "version": FILE_VERSION if self.network is not None else 1,
+            "version": self._file_version,
             "config": self.config.as_dict(),
             "seed": self.seed if isinstance(self.seed, int) else list(self.seed),
             "total_steps": self.total_steps,
             "runner": self.runner,
             "failures": self.failures,
             "order": self.order if isinstance(self.order, str) else {"weights": self.order.weights},
-            **_about_world(self.world, self.network),
+            **self._about_world(),
         }
-        table = self.world.table if isinstance(self.world, ControlWorld) else self.world
+        table = self._table
         arrays = {
             "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
             # Without the gaps between their fields, which hold whatever memory held before: equal
@@ -260,10 +253,9 @@ class TrainingResult:
     @classmethod
     def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
         seed, order = about["seed"], about["order"]
-        world, network = _world_of(about, arrays)
-        return cls(
-            world=world,
-            network=network,
+        kind = NetworkResult if "control" in about else TrainingResult
+        return kind(
+            **_world_of(about, arrays),
             config=A3CConfig(**about["config"]),
             seed=seed if isinstance(seed, int) else tuple(seed),
             total_steps=about["total_steps"],
@@ -277,31 +269,8 @@ class TrainingResult:
         )
 
 
-def _about_world(world: TableWorld | ControlWorld, network: MLP | None) -> dict[str, Any]:
-    """Return what a file says of a world besides its arrays."""
-    table = world.table if isinstance(world, ControlWorld) else world
-    about: dict[str, Any] = {
-        "world": {
-            "max_episode_steps": table.max_episode_steps,
-            "name": table.name,
-            "action_names": table.action_names,
-            "grid_shape": table.grid_shape,
-            "marks": sorted(table.marks.items()),
-        }
-    }
-    if isinstance(world, ControlWorld) and network is not None:
-        own = {each.name: getattr(world, each.name) for each in fields(world)}
-        about["control"] = {name: value for name, value in own.items() if name != "table"}
-        if not isinstance(world.make, str):  # a function cannot be kept
-            about["control"]["make"] = None
-        about["network"] = asdict(network)
-    return about
-
-
-def _world_of(
-    about: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> tuple[TableWorld | ControlWorld, MLP | None]:
-    """Return the world that a file holds, and the network if there is one."""
+def _world_of(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return the world that a file holds, and the network if there is one, by name."""
     grid = about["world"]["grid_shape"]
     table = TableWorld(
         **{name: arrays[f"world.{name}"] for name in WORLD_ARRAYS},
@@ -312,12 +281,87 @@ def _world_of(
         marks=dict(about["world"]["marks"]),
     )
     if "control" not in about:
-        return table, None
+        return {"world": table}
     own = {**about["control"], "table": table}
     for name in ("observation_names", "image_shape"):
         own[name] = tuple(own[name])
     kind = Convolutional if "filters" in about["network"] else MLP
-    return ControlWorld(**own), kind(**about["network"])
+    return {"world": ControlWorld(**own), "network": kind(**about["network"])}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkResult(TrainingResult):
+    """A result of a run that learned a network (Section 3.3).
+
+    It has no tables: `theta`, `policy` and `values` raise an AttributeError.
+
+    Attributes
+    ----------
+    world : ControlWorld
+    network : MLP
+        The network that was asked for.
+
+    Examples
+    --------
+    >>> from a3c_tut import train
+    >>> result = train("CartPole-v1", total_steps=1_000)
+    >>> result.parameters.shape
+    (1315,)
+    >>> result.policy
+    Traceback (most recent call last):
+    ...
+    AttributeError: 'policy' is a table, and this run learned a network; allowed: parameters, model
+    """
+
+    world: ControlWorld  # type: ignore[assignment]
+    network: MLP = MLP()  # noqa: RUF009
+
+    _learned = ".model .parameters"
+    _file_version = FILE_VERSION
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """All parameters of the shared network, (P,)."""
+        return self.state["theta"][0]
+
+    @property
+    def model(self) -> LearnedNetwork:
+        """The shared network, to be called with an observation."""
+        return LearnedNetwork(
+            Task(self.world, self.network), self.parameters, self.config.reward_scale
+        )
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """No table here: raises an AttributeError."""
+        raise _no_table("theta")
+
+    @property
+    def policy(self) -> NDArray[np.float64]:
+        """No table here: raises an AttributeError."""
+        raise _no_table("policy")
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """No table here: raises an AttributeError."""
+        raise _no_table("values")
+
+    @property
+    def _table(self) -> TableWorld:
+        return self.world.table
+
+    def _about_world(self) -> dict[str, Any]:
+        own = {each.name: getattr(self.world, each.name) for each in fields(self.world)}
+        del own["table"]
+        if not isinstance(self.world.make, str):  # a function cannot be kept
+            own["make"] = None
+        return {**super()._about_world(), "control": own, "network": asdict(self.network)}
+
+
+def _no_table(name: str) -> AttributeError:
+    return AttributeError(
+        f"{name!r} is a table, and this run learned a network; allowed: parameters, model"
+    )
 
 
 class LearnedNetwork:

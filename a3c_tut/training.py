@@ -28,7 +28,7 @@ from a3c_tut.errors import DivergenceError, WorkerError
 from a3c_tut.files import check_folder
 from a3c_tut.names import with_known_names
 from a3c_tut.networks import MLP, Task, network_config
-from a3c_tut.results import WORLD_ARRAYS, TrainingResult
+from a3c_tut.results import WORLD_ARRAYS, NetworkResult, TrainingResult
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
 from a3c_tut.worlds import TableWorld
 
@@ -314,10 +314,9 @@ class _Run:
         start = self._start
         before_episodes = [] if start is None else [start.episodes]
         before_updates = [] if start is None else [start.updates]
-        asked = self._job.world
-        result = TrainingResult(
-            world=asked.world if isinstance(asked, Task) else asked,
-            network=asked.model if isinstance(asked, Task) else None,
+        kind, asked = _kind(self._job.world)
+        result = kind(
+            **asked,
             config=self._job.config,
             seed=self._job.seed,
             total_steps=self._job.total_steps,
@@ -372,21 +371,27 @@ def replay(result: TrainingResult) -> TrainingResult:
             "update_mode is 'hogwild': pushes without a lock overlap, and a list of them does not "
             "say what happened; allowed: 'atomic'"
         )
-    if result.network is None:
-        initial = {
+    if isinstance(result, NetworkResult):
+        given = {"model": result.network, "initial_parameters": result.initial["theta"][0]}
+    else:
+        given = {
             "initial_theta": result.initial["theta"], "initial_values": result.initial["values"]
         }  # fmt: skip
-    else:
-        initial = {"initial_parameters": result.initial["theta"][0]}
     return train(
         result.world,
         result.config,
-        model=result.network,
         total_steps=result.total_steps,
         seed=result.seed,
         schedule=result.schedule,
-        **initial,
+        **given,
     )
+
+
+def _kind(asked: TableWorld | Task) -> tuple[type[TrainingResult], dict[str, Any]]:
+    """Return which kind of result a run has, and what it says of the world."""
+    if isinstance(asked, Task):
+        return NetworkResult, {"world": asked.world, "network": asked.model}
+    return TrainingResult, {"world": asked}
 
 
 def _checked(
@@ -560,13 +565,13 @@ def _check_same(
 ) -> None:
     """Say what differs between a run and the one it is to continue."""
     if isinstance(asked, Task):
-        same_world = start.world == asked.world
-        if start.network != asked.model:
+        same_world = isinstance(start, NetworkResult) and start.world == asked.world
+        if isinstance(start, NetworkResult) and start.network != asked.model:
             raise ValueError(f"model is {asked.model!r}; allowed with this resume_from: "
                              f"{start.network!r}")  # fmt: skip
     else:
         same_world = (
-            isinstance(start.world, TableWorld)
+            not isinstance(start, NetworkResult)
             and all(
                 np.array_equal(getattr(start.world, name), getattr(asked, name))
                 for name in WORLD_ARRAYS
@@ -575,10 +580,10 @@ def _check_same(
         )
     if not same_world:
         raise ValueError("world differs from that of resume_from; allowed: the same world")
-    asked = {**config.as_dict(), "total_steps": total_steps, "seed": np.asarray(seed).tolist()}
+    now = {**config.as_dict(), "total_steps": total_steps, "seed": np.asarray(seed).tolist()}
     before = {**start.config.as_dict(), "total_steps": start.total_steps,
               "seed": np.asarray(start.seed).tolist()}  # fmt: skip
-    for name, value in asked.items():
+    for name, value in now.items():
         if value != before[name]:
             raise ValueError(
                 f"{name} is {value!r}; allowed with this resume_from: {before[name]!r}, or a "

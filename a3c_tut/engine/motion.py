@@ -20,7 +20,7 @@ from a3c_tut.engine.kernels import WorldArrays, choose_start
 from a3c_tut.engine.kernels import step as table_step
 from a3c_tut.engine.portable import cos, sin
 
-# Barto, Sutton and Anderson (1983), with Gymnasium's numbers: masses in kg, lengths in m, time in s.
+# Barto, Sutton and Anderson (1983), with Gymnasium's numbers: in kilograms, metres and seconds.
 _GRAVITY, _CART, _POLE, _HALF_LENGTH, _PUSH, _TICK = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
 _FARTHEST, _LARGEST_ANGLE = 2.4, 12.0 * 2.0 * math.pi / 360.0
 # Gymnasium's pendulum: gravity 10, mass 1, length 1.

@@ -8,7 +8,8 @@ kernels use these, made of nothing but `+ - * /` and exact powers of two.
 They reduce their argument and sum a series whose coefficients anybody can compute: 1/k! and
 2/(2k+1). The reduction is that of Cody and Waite, *Software Manual for the Elementary Functions*
 (1980): a multiple of ln 2, or of π/2, is taken away in parts, all but the last of which have so few
-digits that their multiples are exact. What is said of errors counts units in the last place (ulp) of the result.
+digits that their multiples are exact. What is said of errors counts units in the last place (ulp)
+of the result.
 """
 
 from __future__ import annotations

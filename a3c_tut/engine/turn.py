@@ -672,9 +672,7 @@ def take_turns(run, schedule, first, stop_at, extra):  # type: ignore[no-untyped
     return turn, DONE
 
 
-def variant(
-    name: str, loop: Callable[..., Any] = take_turns, **hooks: Callable[..., Any]
-) -> Callable[..., Any]:
+def variant(name: str, loop: Callable[..., Any] = take_turns, **hooks: Any) -> Callable[..., Any]:
     """Return a loop of turns with other parts, for those who watch, reorder or learn otherwise.
 
     It is the same source, compiled with the hooks in their places, so that it costs nothing.

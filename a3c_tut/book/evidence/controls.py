@@ -337,6 +337,7 @@ def train_synchronously(
 def _trained(job: Job, crew: TableCrew, order: Schedule, stop_at: int) -> TrainingResult:
     with np.errstate(all="ignore"):
         diverged, episodes, updates = emulated.run(crew, order, stop_at, lambda steps: None)
+    assert isinstance(job.world, TableWorld)
     result = TrainingResult(
         world=job.world, config=job.config, seed=job.seed, total_steps=job.total_steps,
         runner="emulated", episodes=joined(EPISODE_DTYPE, episodes),

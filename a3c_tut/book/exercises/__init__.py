@@ -19,8 +19,8 @@ from a3c_tut.book.exercises.exercise import Answer, Exercise, SilentBug
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PAGES = ("introduction", "objective", "updates", "stability", "cpu_training", "sparse_rewards", "control",
-          "best_practices", "python_practice", "result", "summary")  # fmt: skip
+_PAGES = ("introduction", "objective", "updates", "stability", "cpu_training", "sparse_rewards",
+          "control", "best_practices", "python_practice", "result", "summary")  # fmt: skip
 
 #: All exercises by name, in the order of the pages.
 #:

@@ -70,7 +70,8 @@ class BackThroughALayer(Exercise):
     """A layer says `y = tanh(x @ W + b)`. Of the loss you know only `dy`, its gradient with respect
     to `y`.
 
-    Return its gradients with respect to `W`, `b` and `x`, as a triple.
+    Return its gradients with respect to `W`, `b` and `x` as one vector,
+    `np.r_[dW.ravel(), db, dx]`.
     """
 
     page = "control"
@@ -89,41 +90,41 @@ class BackThroughALayer(Exercise):
     @staticmethod
     def stub(x, W, b, dy):
         y = np.tanh(x @ W + b)
-        return W * 0, b * 0, x * 0 * y[0]  # yours
+        return np.r_[0 * W.ravel(), 0 * b, 0 * x] * y[0]  # yours
 
     @staticmethod
     def solution(x, W, b, dy):
         y = np.tanh(x @ W + b)
         delta = dy * (1 - y * y)
-        return np.outer(x, delta), delta, W @ delta
+        return np.r_[np.outer(x, delta).ravel(), delta, W @ delta]
 
     @mistake("The slope of the tanh is missing: it is 1 − y².")
     def without_slope(x, W, b, dy):
-        return np.outer(x, dy), dy, W @ dy
+        return np.r_[np.outer(x, dy).ravel(), dy, W @ dy]
 
     @mistake("The slope of tanh is 1 − y² in what it says, y, not in the sum that it is given.")
     def slope_of_the_sum(x, W, b, dy):
         s = x @ W + b
         delta = dy * (1 - s * s)
-        return np.outer(x, delta), delta, W @ delta
+        return np.r_[np.outer(x, delta).ravel(), delta, W @ delta]
 
     @mistake("The sign is turned: that goes down where the gradient goes up.")
     def other_sign(x, W, b, dy):
         y = np.tanh(x @ W + b)
         delta = -dy * (1 - y * y)
-        return np.outer(x, delta), delta, W @ delta
+        return np.r_[np.outer(x, delta).ravel(), delta, W @ delta]
 
     @mistake("What goes down to x leaves the slope out: it goes through the tanh as well.")
     def below_without_slope(x, W, b, dy):
         y = np.tanh(x @ W + b)
         delta = dy * (1 - y * y)
-        return np.outer(x, delta), delta, W @ dy
+        return np.r_[np.outer(x, delta).ravel(), delta, W @ dy]
 
     @mistake("You take the layer's slope for that of a logistic function, y (1 − y).")
     def logistic(x, W, b, dy):
         y = np.tanh(x @ W + b)
         delta = dy * y * (1 - y)
-        return np.outer(x, delta), delta, W @ delta
+        return np.r_[np.outer(x, delta).ravel(), delta, W @ delta]
 
 
 class HandOver(Exercise):
