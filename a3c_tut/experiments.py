@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import chances, whole
 from a3c_tut.config import A3CConfig
+from a3c_tut.control import OUTSIDE
 from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.network import make_network_rollout
 from a3c_tut.engine.network_turn import play_episode
@@ -351,7 +352,7 @@ def evaluate(
 def _played(learned: NetworkResult, episodes: int, greedy: bool, seed: int) -> NDArray[np.float64]:
     """Return the returns of episodes under a network."""
     world = learned.world
-    if world.make is not None:
+    if world.motion == OUTSIDE:
         return _played_outside(learned, episodes, greedy, seed)
     model, arrays = learned.model, control_arrays(world, learned.config)
     where, rng = model.task.layout, np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from a3c_tut.checks import affordable, finite, one_of, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import COMPILED as COMPILED_WORLDS
-from a3c_tut.control import ControlWorld, from_gymnasium
+from a3c_tut.control import OUTSIDE, ControlWorld, from_gymnasium
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
@@ -154,7 +154,7 @@ def train(
         )
     else:
         _check_same(start, asked, config, total_steps, seed)
-        if isinstance(asked, Task) and asked.world.make is not None:
+        if isinstance(asked, Task) and asked.world.motion == OUTSIDE:
             raise ValueError(
                 f"resume_from is given for {asked.world.name!r}, whose environment keeps its own "
                 "state; allowed: a new run that begins with what that one learned: "

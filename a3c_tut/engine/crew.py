@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
+from a3c_tut.control import OUTSIDE
 from a3c_tut.engine import checkpoint, network_turn, outside
 from a3c_tut.engine.buffers import (
     STEPS,
@@ -137,7 +138,7 @@ def outsides_of(job: Job, workers: Sequence[int]) -> dict[int, outside.Outside]:
     >>> outsides_of(Job.fresh(cliff_world(), A3CConfig()), [0, 1])
     {}
     """
-    if not isinstance(job.world, Task) or job.world.world.make is None:
+    if not isinstance(job.world, Task) or job.world.world.motion != OUTSIDE:
         return {}
     seeds = worker_seeds(job.seed, job.config.num_workers)
     return {worker: outside.Outside(job.world.world, seeds[worker]) for worker in workers}

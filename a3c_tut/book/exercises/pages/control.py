@@ -127,7 +127,7 @@ class BackThroughALayer(Exercise):
         return np.r_[np.outer(x, delta).ravel(), delta, W @ delta]
 
 
-class HandOver(Exercise):
+class HandedOverOnce(Exercise):
     """A worker's library keeps the gradient of its local parameters in an array, `local`. After the
     first rollout the worker tells the shared parameters: *your gradient is that array*. Later it
     does so only if they have none yet. Before each rollout the library *throws its array away* and
