@@ -54,7 +54,6 @@ def test_no_symbol_stands_in_two_rows():
 
 
 def test_unlisted_symbols_are_seen():
-    assert symbols(r"With $\zeta_t = \text{odd}$ and $$\begin{aligned} q &= \frac12 \end{aligned}$$") == {
-        r"\zeta", "t", "q",
-    }  # fmt: skip
+    text = r"With $\zeta_t = \text{odd}$ and $$\begin{aligned} q &= \frac12 \end{aligned}$$"
+    assert symbols(text) == {r"\zeta", "t", "q"}
     assert {r"\zeta", "q"} - LISTED == {r"\zeta", "q"}

@@ -60,9 +60,9 @@ class SeveralFromOne(Exercise):
 
 
 class EffectiveNumber(Exercise):
-    """M numbers have variance 1 each; those k places apart have the correlation $\\rho_k.$ Were they
-    independent, their mean would have variance 1/M. As it is, it has the variance of the mean of
-    some *other* number of independent ones: the effective number. Compute it.
+    """M numbers have variance 1 each; those k places apart have the correlation $\\rho_k.$ If they
+    were independent, their mean would have variance 1/M. As it is, it has the variance of the mean
+    of some *other* number of independent ones: the effective number. Compute it.
 
     `correlation` (M − 1,) holds $\\rho_1, \\dots, \\rho_{M-1}$; return one number.
     """

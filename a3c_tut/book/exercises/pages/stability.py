@@ -116,7 +116,7 @@ class OwnClock(Exercise):
             rates.append(rate * max(0.0, 1 - done))
         return rates
 
-    @mistake("A worker expects U/N pushes, not all P of them.")
+    @mistake("A worker expects U/N pushes, not all U of them.")
     def expects_all(schedule, num_workers, rate):
         made, rates = np.zeros(num_workers), []
         for worker in schedule:
