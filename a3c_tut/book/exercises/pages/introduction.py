@@ -60,17 +60,17 @@ class SeveralFromOne(Exercise):
 
 
 class EffectiveNumber(Exercise):
-    """T numbers have variance 1 each; those at distance d have the correlation $\\rho_d.$ Were they
-    independent, their mean would have variance 1/T. As it is, it has the variance of the mean of
-    some *other* number of independent ones: the effective number. Compute it.
+    """M numbers have variance 1 each; those k places apart have the correlation $\\rho_k.$ If they
+    were independent, their mean would have variance 1/M. As it is, it has the variance of the mean
+    of some *other* number of independent ones: the effective number. Compute it.
 
-    `correlation` (T − 1,) holds $\\rho_1, \\dots, \\rho_{T-1}$; return one number.
+    `correlation` (M − 1,) holds $\\rho_1, \\dots, \\rho_{M-1}$; return one number.
     """
 
     page = "introduction"
     title = "how many are they worth?"
-    begin = "Not yet: so many they would be if they were independent."
-    right = "Right: and correlations below 0 can make it more than T, as on the cliff-world."
+    begin = "Not yet: they would be worth that many if they were independent."
+    right = "Right: and correlations below 0 can make it more than M, as on the cliff-world."
 
     @staticmethod
     def cases():
@@ -86,16 +86,16 @@ class EffectiveNumber(Exercise):
 
     @staticmethod
     def solution(correlation):
-        T = len(correlation) + 1
-        pairs = 2 * np.arange(T - 1, 0, -1)  # at distance 1, 2, ...
-        return T**2 / (T + (pairs * correlation).sum())
+        M = len(correlation) + 1
+        pairs = 2 * np.arange(M - 1, 0, -1)  # at distance 1, 2, ...
+        return M**2 / (M + (pairs * correlation).sum())
 
     @mistake("You count each pair once: in the square of a sum it stands twice.")
     def each_pair_once(correlation):
         T = len(correlation) + 1
         return T**2 / (T + (np.arange(T - 1, 0, -1) * correlation).sum())
 
-    @mistake("You count as many pairs at every distance: at distance d there are only T − d.")
+    @mistake("You count as many pairs at every distance: k places apart there are only M − k.")
     def as_many_at_every_distance(correlation):
         return (len(correlation) + 1) / (1 + 2 * correlation.sum())
 

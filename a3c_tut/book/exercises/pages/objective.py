@@ -136,6 +136,11 @@ class Advantages(Exercise):
         kept = np.append(values[:-1], 0.0 if terminated else values[-1])
         return rewards + gamma * kept[1:] - values[:-1]
 
+    @mistake("You took off V(s_{t+1}): an action is judged by the state that it was taken in.")
+    def judged_by_the_next(rewards, values, terminated, gamma):
+        returns = Advantages.solution(rewards, values, terminated, gamma) + values[:-1]
+        return returns - values[1:]
+
     @mistake("Your answer lacks − V(s_t): this is the return, not how much better it was.")
     def returns(rewards, values, terminated, gamma):
         return Advantages.solution(rewards, values, terminated, gamma) + values[:-1]

@@ -59,6 +59,11 @@ class MovingMean(Exercise):
         around = [in_time[max(0, e - half) : e - half + window] for e in range(len(steps))]
         return [episodes.mean() for episodes in around]
 
+    @mistake("Your window reaches as far ahead as back: those episodes are still to come.")
+    def half_each_way(steps, returns, window):
+        in_time, half = returns[np.argsort(steps)], window // 2
+        return [in_time[max(0, e - half) : e + half + 1].mean() for e in range(len(steps))]
+
     @mistake("Your window holds one episode too many.")
     def one_too_many(steps, returns, window):
         return MovingMean.solution(steps, returns, window + 1)

@@ -62,18 +62,18 @@ class Clip(Exercise):
 
 
 class OwnClock(Exercise):
-    """A run of P pushes by N workers, in which each worker anneals by a clock of its own: it
-    expects P/N pushes, begins with the learning rate `rate`, and lowers it by the same amount after
-    each push that it makes, so that 0 is reached after P/N of them. Below 0 it never goes.
+    """A run of U pushes by N workers, in which each worker anneals by a clock of its own: it
+    expects U/N pushes, begins with the learning rate `rate`, and lowers it by the same amount after
+    each push that it makes, so that 0 is reached after U/N of them. Below 0 it never goes.
 
-    `schedule` (P,) holds the worker of every push, `num_workers` is N. Return the rate that each
-    push is made with, (P,). (Then look at a worker that comes rarely.)
+    `schedule` (U,) holds the worker of every push, `num_workers` is N. Return the rate that each
+    push is made with, (U,). (Then look at a worker that comes rarely.)
     """
 
     page = "stability"
     title = "a clock of one's own"
     begin = "Not yet: the rate stays what it was."
-    right = "Right: so whoever comes rarely keeps a high rate to the end."
+    right = "Right: so a worker that comes rarely keeps a high rate to the end."
 
     @staticmethod
     def cases():
@@ -93,7 +93,9 @@ class OwnClock(Exercise):
             made[worker] += 1
         return rates
 
-    @mistake("You anneal past 0: whoever comes often has a negative rate in the end, and unlearns.")
+    @mistake(
+        "You anneal past 0: a worker that comes often ends with a negative rate, and unlearns."
+    )
     def past_zero(schedule, num_workers, rate):
         made, rates = np.zeros(num_workers), []
         for worker in schedule:
@@ -114,7 +116,7 @@ class OwnClock(Exercise):
             rates.append(rate * max(0.0, 1 - done))
         return rates
 
-    @mistake("A worker expects P/N pushes, not all P of them.")
+    @mistake("A worker expects U/N pushes, not all U of them.")
     def expects_all(schedule, num_workers, rate):
         made, rates = np.zeros(num_workers), []
         for worker in schedule:
@@ -125,7 +127,7 @@ class OwnClock(Exercise):
 
 class RmspropStep(SilentBug):
     """This is RMSprop's step, before the learning rate. The running mean square takes in the new
-    gradient g and becomes v; the step is $g / \\sqrt{v + \\varepsilon}$, as in {cite:t}`mnih2016`.
+    gradient g and becomes m; the step is $g / \\sqrt{m + \\varepsilon}$, as in {cite:t}`mnih2016`.
     The constant ε, here `epsilon`, keeps a small gradient from becoming a large step. The program
     runs, and it learns; only, its policy is sure of itself sooner than it should be.
 

@@ -180,6 +180,15 @@ class CriticGradient(Exercise):
         grad_V[states[:-1]] += errors
         return grad_V
 
+    @mistake("A state that was visited twice keeps its first error only: they have to add up.")
+    def first_one_wins(states, rewards, V, terminated, gamma):
+        grad_V = np.zeros(len(V))
+        ahead = 0.0 if terminated else V[states[-1]]
+        for t in reversed(range(len(rewards))):
+            ahead = rewards[t] + gamma * ahead
+            grad_V[states[t]] = ahead - V[states[t]]
+        return grad_V
+
     @mistake("You bootstrapped from a terminal state: nothing follows it, its value is 0.")
     def behind_the_end(states, rewards, V, terminated, gamma):
         return CriticGradient.solution(states, rewards, V, False, gamma)
