@@ -75,7 +75,7 @@ test-notebooks: $(READY) ## the notebooks: every stored output still comes out (
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg tests/test_notebooks.py $(NOTEBOOKS)
 
 test-site: book ## the built book, in a browser
-	$(PYTEST) -n 2 tests/test_site.py
+	$(PYTEST) -n 2 --dist loadgroup tests/test_site.py
 
 test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
 	$(PY) tests/arm.py

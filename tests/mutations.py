@@ -301,6 +301,8 @@ settings.register_profile(
 )
 settings.load_profile("mutations")
 """
+#: Only what these tests need: to begin costs more than to notice.
+PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--assert", "plain"]
 TEST_FILES = (
     "strategies.py",
     "reference.py",
@@ -314,7 +316,7 @@ def run_tests(mutation: Mutation | None, tests: list[str]) -> tuple[int, str]:
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         folder = Path(name)
         shutil.copytree(
-            ROOT / "a3c_tut", folder / "a3c_tut", ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / "a3c_tut", folder / "a3c_tut", ignore=shutil.ignore_patterns("*.nb?", "data")
         )
         for file in TEST_FILES:
             shutil.copy(ROOT / "tests" / file, folder)
@@ -326,13 +328,16 @@ def run_tests(mutation: Mutation | None, tests: list[str]) -> tuple[int, str]:
             if (times := text.count(mutation.old)) != 1:
                 return -1, f"the text to replace occurs {times} times in {mutation.file}"
             path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+            for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+                compiled.unlink()
         environment = {
             **os.environ,
             "PYTHONPATH": name,
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            [sys.executable, "-m", "pytest", *PYTEST, *tests],
             cwd=folder, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout[-2_000:] + done.stderr[-2_000:]

@@ -5,6 +5,7 @@ Chromium is looked for in A3C_CHROMIUM, then on the path. Where it is missing th
 are skipped, unless A3C_REQUIRE_BROWSER=1.
 """
 
+import contextlib
 import functools
 import http.server
 import importlib.util
@@ -46,7 +47,8 @@ PAGES = pages_in_reading_order()
 HELPERS = ["search.html", "genindex.html"]  # made by Sphinx, read by people all the same
 pytestmark = pytest.mark.browser
 
-every_page = pytest.mark.parametrize("page", PAGES + HELPERS)
+HEIGHT = 900
+
 every_chapter = pytest.mark.parametrize("page", PAGES)
 
 
@@ -187,50 +189,77 @@ def origin(site):
         server.shutdown()
 
 
+@contextlib.contextmanager
+def window(chromium, address, home, *, mode="light", width=1280):
+    """A page in a window of its own; every request that leaves its home is refused."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": HEIGHT}, reduced_motion="reduce"
+    )
+    context.add_init_script(
+        f"try {{ localStorage.mode = '{mode}'; localStorage.theme = '{mode}' }} catch {{}}"
+    )
+    seen = SimpleNamespace(foreign=[], errors=[], bytes=0)
+
+    def decide(route):
+        own = route.request.url.startswith((home, "data:", "blob:"))
+        if not own:
+            seen.foreign.append(route.request.url)
+        route.continue_() if own else route.abort()
+
+    def weigh(response):
+        # Scripts, styles and fonts are shared by all pages: fetched once.
+        if "/_static/" not in response.url and response.ok and home.startswith("http"):
+            seen.bytes += len(response.body())
+        if response.status >= 400:
+            seen.errors.append(f"{response.status} for {response.url}")
+
+    tab = context.new_page()
+    tab.route("**/*", decide)
+    tab.on("websocket", lambda socket: seen.foreign.append(socket.url))
+    tab.on("pageerror", lambda error: seen.errors.append(str(error)))
+    tab.on("console", lambda m: m.type == "error" and seen.errors.append(m.text))
+    tab.on("requestfinished", lambda request: weigh(request.response()))
+    tab.goto(f"{home}/{address}", wait_until="load")
+    tab.evaluate("() => window.MathJax?.startup?.promise")
+    yield tab, seen
+    context.close()
+
+
 @pytest.fixture
 def visit(chromium, origin):
-    """Return a function that opens a page; every request to another host is refused."""
-    contexts = []
-
-    def open_page(page, *, mode="light", width=1280, at=None):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, reduced_motion="reduce"
+    """Return a function that opens a page in a new window."""
+    with contextlib.ExitStack() as windows:
+        yield lambda page, *, at=None, **how: windows.enter_context(
+            window(chromium, page, at or origin, **how)
         )
-        contexts.append(context)
-        context.add_init_script(
-            f"try {{ localStorage.mode = '{mode}'; localStorage.theme = '{mode}' }} catch {{}}"
-        )
-        seen = SimpleNamespace(foreign=[], errors=[], bytes=0)
-        home = at or origin
 
-        def decide(route):
-            own = route.request.url.startswith((home, "data:", "blob:"))
-            if not own:
-                seen.foreign.append(route.request.url)
-            route.continue_() if own else route.abort()
 
-        def weigh(response):
-            # Scripts, styles and fonts are shared by all pages: fetched once.
-            if "/_static/" not in response.url and response.ok and home.startswith("http"):
-                seen.bytes += len(response.body())
-            if response.status >= 400:
-                seen.errors.append(f"{response.status} for {response.url}")
+@pytest.fixture(scope="module")
+def reader(request, chromium, origin):
+    """A page that several tests look at, one after the other, with all that it folds unfolded."""
+    with window(chromium, request.param, origin) as (tab, seen):
+        tab.evaluate(UNFOLD)
+        yield tab, seen
 
-        tab = context.new_page()
-        tab.route("**/*", decide)
-        tab.on("websocket", lambda socket: seen.foreign.append(socket.url))
-        tab.on("pageerror", lambda error: seen.errors.append(str(error)))
-        tab.on("console", lambda m: m.type == "error" and seen.errors.append(m.text))
-        tab.on("requestfinished", lambda request: weigh(request.response()))
-        tab.goto(f"{home}/{page}", wait_until="load")
-        tab.wait_for_load_state("networkidle")
-        tab.evaluate("() => window.MathJax?.startup?.promise")
-        return tab, seen
 
-    yield open_page
-    for context in contexts:
-        context.close()
+def turn(tab, mode, width):
+    """Give an open page this width, and this theme, by the theme's own button."""
+    if tab.viewport_size["width"] != width:
+        tab.set_viewport_size({"width": width, "height": HEIGHT})
+        tab.wait_for_timeout(400)  # the theme's, to see what scrolls now
+    for _ in range(3):  # light, dark, and what the system says
+        if tab.evaluate("document.documentElement.dataset.mode") == mode:
+            break
+        tab.evaluate("document.querySelector('.theme-switch-button').click()")
+    assert tab.evaluate("document.documentElement.dataset.theme") == mode
 
+
+# One load of each page does for all that asks a reader; what was loaded is asked first.
+every_reader = pytest.mark.parametrize(
+    "reader",
+    [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in PAGES + HELPERS],
+    indirect=True,
+)
 
 # Folded parts are read too: unfold them before looking.
 UNFOLD = """() => {
@@ -262,27 +291,47 @@ def typeset(tab):
     }""")
 
 
-@pytest.mark.browser
-@every_page
-def test_page_loads_alone(visit, page):
+@every_reader
+def test_page_loads_alone(reader):
     """No request to another host, no error, little weight, and the maths is typeset."""
-    tab, seen = visit(page)
+    tab, seen = reader
     assert seen.foreign == []
     assert seen.errors == []
-    assert seen.bytes < 2_000_000
+    assert 0 < seen.bytes < 2_000_000
     formulas, good, wrong, raw = typeset(tab)
     assert (good, wrong, raw) == (formulas, 0, [])
     not_shown = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
     assert tab.evaluate(not_shown) == []
 
 
-@pytest.mark.browser
+@every_reader
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_is_accessible(reader, width, mode):
+    tab, _ = reader
+    turn(tab, mode, width)
+    assert axe_violations(tab) == []
+
+
+@every_reader
+def test_page_fits_a_phone(reader):
+    tab, _ = reader
+    turn(tab, "light", 360)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert tab.evaluate(wide) <= 0
+    assert tab.evaluate(CUT_OFF) == []
+
+
 def test_some_page_has_formulas(visit):
     """Otherwise the check of the maths above proves nothing."""
     assert typeset(visit("book/python_practice.html")[0])[0] >= 3
 
 
-@pytest.mark.browser
+def test_dark_is_remembered(visit):
+    tab, _ = visit(PAGES[0], mode="dark")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 @every_chapter
 def test_page_opens_from_disk(visit, site, page):
     tab, seen = visit(page, at=site.as_uri())
@@ -292,18 +341,6 @@ def test_page_opens_from_disk(visit, site, page):
     assert (good, wrong) == (formulas, 0)
 
 
-@pytest.mark.browser
-@every_page
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_page_is_accessible(visit, page, mode, width):
-    tab, _ = visit(page, mode=mode, width=width)
-    assert tab.evaluate("document.documentElement.dataset.theme") == mode
-    tab.evaluate(UNFOLD)
-    assert axe_violations(tab) == []
-
-
-@pytest.mark.browser
 def test_menu_and_search_are_accessible(visit):
     """What opens over the page: the menu of pages on a phone, and the search box."""
     tab, _ = visit(PAGES[0], width=390)
@@ -316,33 +353,25 @@ def test_menu_and_search_are_accessible(visit):
     assert axe_violations(tab) == []
 
 
-@pytest.mark.browser
 def test_search_finds_the_algorithm(visit):
     tab, seen = visit("search.html?q=advantage")
     tab.wait_for_selector("#search-results li a", timeout=10_000)
     assert (seen.foreign, seen.errors) == ([], [])
 
 
-@pytest.mark.browser
-@every_page
-def test_page_fits_a_phone(visit, page):
-    tab, _ = visit(page, width=360)
-    tab.evaluate(UNFOLD)
-    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert tab.evaluate(wide) <= 0
-    assert tab.evaluate(CUT_OFF) == []
-
-
 def axe_violations(tab):
     """What axe-core objects to, short enough to read in a test's report."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"rules": {"label-content-name-mismatch": {"enabled": True}}}
+    # What passes needs no report: to write one takes longer than the checks.
+    options = {
+        "rules": {"label-content-name-mismatch": {"enabled": True}},
+        "resultTypes": ["violations"],
+    }
     violations = Axe().run(tab, options=options).response["violations"]
     return [f"{v['id']}: {n['target']} {n['html'][:160]}" for v in violations for n in v["nodes"]]
 
 
-@pytest.mark.browser
 def test_browser_checks_see_faults(chromium, visit, site):
     """A page with one fault of each kind: every check above must notice its own."""
     fault = site / "_static" / "fault.html"
