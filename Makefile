@@ -8,7 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 READY := $(VENV)/.ready
-PYTEST := $(PY) -m pytest
+# Without the plugin for notebooks, which takes seconds to load in every process.
+PYTEST := $(PY) -m pytest -p no:nbval
 NOTEBOOKS = $(wildcard book/*.ipynb)
 export PYTHONUTF8 := 1
 # With A3C_OTHER_ARITHMETIC=1 notebooks are computed as on another processor.
@@ -71,7 +72,7 @@ test-browser: $(READY) ## the JavaScript twin and the live elements, in a browse
 
 test-notebooks: $(READY) ## the notebooks: every stored output still comes out (nbval, strict; pictures too)
 	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }
-	$(ARITHMETIC) $(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
+	$(ARITHMETIC) $(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg tests/test_notebooks.py $(NOTEBOOKS)
 
 test-site: book ## the built book, in a browser
@@ -88,7 +89,7 @@ notebooks: $(READY) ## run all notebooks again and store their outputs
 	$(PY) book/tools/refresh_notebooks.py
 
 evidence: $(READY) ## compute all that pages keep again, every seed (an hour; not part of `make test`)
-	A3C_RECOMPUTE=all $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
+	A3C_RECOMPUTE=all $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
 
 resettle: $(READY) ## settle the claims on two further sets of seeds (hours; CLAIMS="C05 C08" for some)
