@@ -17,7 +17,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
+	test-browser test-notebooks test-site test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -80,6 +80,12 @@ test-site: book ## the built book, in a browser
 
 test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
 	$(PY) tests/arm.py
+
+test-install: $(READY) ## both archives in fresh environments, on every Python here (minutes; not part of `make test`)
+	$(PY) tests/install.py
+
+test-release: $(READY) ## workflows and known holes, by tools that are fetched (not part of `make test`)
+	$(PY) tests/release.py
 
 format: $(READY) ## format the code as `make lint` wants it
 	$(BIN)/ruff check --fix .

@@ -11,10 +11,14 @@ import http.server
 import importlib.util
 import os
 import re
+import shutil
+import subprocess
 import threading
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -92,6 +96,74 @@ def test_pages_of_the_site_are_those_of_the_toc(site):
 
 def test_links_and_anchors(site):
     assert check_links.broken_links(site) == []
+
+
+def test_the_copy_to_take_along_is_the_site(site, tmp_path):
+    with zipfile.ZipFile(site / "a3c-book.zip") as copy:
+        copy.extractall(tmp_path)
+    taken = tmp_path / "a3c-book"
+    for page in PAGES:
+        assert (taken / page).read_bytes() == (site / page).read_bytes()
+    apart = {".buildinfo", "a3c-book.zip", "fault.html"}
+    names = [{path.relative_to(top) for path in top.rglob("*") if path.name not in apart}
+             for top in (taken, site)]  # fmt: skip
+    assert names[0] == names[1]
+
+
+def policy(site, page):
+    """A page's Content-Security-Policy, as a dict from what to who."""
+    (meta,) = soup(site / page).select('meta[http-equiv="Content-Security-Policy"]')
+    return dict(part.split(" ", 1) for part in meta["content"].split("; "))
+
+
+@pytest.mark.parametrize("page", PAGES + HELPERS)
+def test_every_page_says_what_it_may_run(site, page):
+    """Files of the site, and lines that are named by their hashes; nothing of another host."""
+    allowed = policy(site, page)
+    assert allowed["default-src"] == "'none'"
+    assert not re.search(r"unsafe-(inline|eval)", allowed["script-src"])
+    assert not re.search(r"http|\*", " ".join(allowed.values()))
+    head = (site / page).read_text(encoding="utf-8")
+    assert head.index("Content-Security-Policy") < head.index("<script")
+
+
+LAUNCHERS = ("mybinder.org", "colab.research.google.com")
+ADDRESS = "https://github.com/somebody/somewhere"
+
+
+def addresses(page):
+    return [tag["href"] for tag in soup(page).find_all("a", href=True)]
+
+
+def test_without_the_repositorys_address_nothing_launches(site):
+    assert yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"] == ""
+    for page in PAGES:
+        assert [a for a in addresses(site / page) if any(host in a for host in LAUNCHERS)] == []
+
+
+def test_with_the_repositorys_address_notebooks_launch(tmp_path):
+    """A book of two pages, built with this book's settings but for the address."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    settings["repository"]["url"] = ADDRESS
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters: [{file: book/one}]\n", encoding="utf-8"
+    )
+    shutil.copytree(ROOT / "book" / "tools", tmp_path / "book" / "tools")
+    shutil.copytree(ROOT / "book" / "static", tmp_path / "book" / "static")
+    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
+    (tmp_path / "book" / "index.md").write_text("# A page\n", encoding="utf-8")
+    cells = [nbformat.v4.new_markdown_cell("# A notebook"), nbformat.v4.new_code_cell("1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "book" / "one.ipynb")
+    command = [build.JUPYTER_BOOK, "build", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = addresses(tmp_path / "_build" / "html" / "book" / "one.html")
+    for host in LAUNCHERS:
+        (button,) = [address for address in found if host in address]
+        assert "somebody/somewhere" in button
+        assert button.endswith("book/one.ipynb")
+    assert ADDRESS in found
 
 
 def test_link_checker_sees_what_is_broken(tmp_path):
@@ -372,6 +444,19 @@ def axe_violations(tab):
     }
     violations = tab.evaluate("options => axe.run(options)", options)["violations"]
     return [f"{v['id']}: {n['target']} {n['html'][:160]}" for v in violations for n in v["nodes"]]
+
+
+def test_a_page_runs_no_line_that_is_not_its_own(visit, site):
+    """As if a line had come into the page on its way."""
+    fault = site / "_static" / "fault.html"
+    page = (site / PAGES[0]).read_text(encoding="utf-8")
+    fault.write_text(page.replace("</body>", "<script>window.planted = 1</script></body>"))
+    try:
+        tab, seen = visit("_static/fault.html")
+        assert tab.evaluate("window.planted") is None
+        assert any("Content Security Policy" in error for error in seen.errors)
+    finally:
+        fault.unlink()
 
 
 def test_browser_checks_see_faults(chromium, visit, site):
