@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-import numpy as np
-
-from a3c_tut.checks import MOST, number, one_of, whole
+from a3c_tut.checks import MOST, number, one_of, plain, whole
 from a3c_tut.names import check_names
 from a3c_tut.shown import html
 
@@ -145,11 +143,11 @@ class A3CConfig:
             raise ValueError(
                 f"shared_statistics is {self.shared_statistics!r}; allowed: True or False"
             )
-        for setting in fields(self):  # NumPy's numbers become plain ones, which can be saved
+        for setting in fields(self):  # NumPy's numbers become plain ones, and fractions floats
             value = getattr(self, setting.name)
             parts = value if isinstance(value, tuple) else (value,)
-            plain = tuple(v.item() if isinstance(v, np.generic) else v for v in parts)
-            object.__setattr__(self, setting.name, plain if value is parts else plain[0])
+            kept = tuple(map(plain, parts))
+            object.__setattr__(self, setting.name, kept if value is parts else kept[0])
 
     def __repr__(self) -> str:
         """Return the call that makes it: what differs from the defaults."""

@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 
 import gymnasium
 import numpy as np
@@ -234,6 +235,39 @@ INTEGERS = {
 def test_every_whole_number_has_an_end(name):
     with pytest.raises(ValueError, match=f"{name} is {HUGE}; allowed: .* to "):
         INTEGERS[name](HUGE)
+
+
+FLOATS = ("gamma", "entropy_coef", "actor_lr", "critic_lr", "max_grad_norm", "rmsprop_decay",
+          "rmsprop_epsilon", "reward_scale")  # fmt: skip
+CHOICES = ("optimizer", "lr_anneal", "critic", "update_mode")
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize(
+    "odd", [float("nan"), float("inf"), -1, 10**400, -(10**400), 10**6000, "0.5", True, 1j, [0.5]],
+    ids=lambda odd: type(odd).__name__,
+)  # fmt: skip
+def test_every_number_is_refused_shortly(name, odd):
+    with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+        A3CConfig(**{name: odd})
+    assert len(str(raised.value)) < 160
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("odd", [np.array([1, 2]), 10**400, "x" * 500, 0.0, b"sgd"],
+                         ids=["array", "long number", "long text", "float", "bytes"])  # fmt: skip
+def test_every_choice_is_refused_shortly(name, odd):
+    with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+        A3CConfig(**{name: odd})
+    assert len(str(raised.value)) < 160
+
+
+@pytest.mark.parametrize("half", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)], ids=type)
+def test_a_number_of_any_kind_is_kept_as_a_float(half):
+    config = A3CConfig(**dict.fromkeys(FLOATS, half))
+    assert {type(getattr(config, name)) for name in FLOATS} == {float}
+    assert eval(repr(config)) == pickle.loads(pickle.dumps(config)) == config
+    assert train(cliff_world(), config, total_steps=30).steps >= 30
 
 
 @pytest.mark.parametrize(
