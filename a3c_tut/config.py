@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from a3c_tut.checks import MOST, number, one_of, plain, whole
+from a3c_tut.checks import MOST, number, one_of, plain, short, whole
 from a3c_tut.names import check_names
 from a3c_tut.shown import html
 
@@ -141,7 +141,7 @@ class A3CConfig:
         one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
         if not isinstance(self.shared_statistics, bool):
             raise ValueError(
-                f"shared_statistics is {self.shared_statistics!r}; allowed: True or False"
+                f"shared_statistics is {short(self.shared_statistics)}; allowed: True or False"
             )
         for setting in fields(self):  # NumPy's numbers become plain ones, and fractions floats
             value = getattr(self, setting.name)

@@ -150,4 +150,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # what tools say may be any text
     sys.exit(main())

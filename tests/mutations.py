@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from a3c_tut.files import print_what_can_be
+
 ROOT = Path(__file__).resolve().parents[1]
 AT_A_TIME = 2
 SURVIVED, NOTICED = 0, 1  # what pytest returns
@@ -370,4 +372,5 @@ def main(wanted: str = "") -> int:
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     raise SystemExit(main(*sys.argv[1:]))

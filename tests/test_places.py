@@ -1,5 +1,6 @@
 """Where people really run it: containers, read-only installations, pipes, pools, old terminals."""
 
+import ast
 import errno
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -17,6 +19,8 @@ from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world, replay, 
 from a3c_tut.checks import MOST
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.worlds import corridor_world, sparse_grid_world
+
+ROOT = Path(__file__).resolve().parents[1]
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
 compiled = pytest.mark.skipif(not COMPILED, reason="what compiled code does")
@@ -207,6 +211,43 @@ def test_commands_print_what_can_be_printed(command, encoding, tmp_path):
     assert len(done.stdout.decode(encoding)) > 50
     if command == "figures":
         assert (tmp_path / "figure_1.png").stat().st_size > 5_000
+
+
+def prints(path):
+    """Whether a file is a program that prints."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    is_program = any(
+        "__name__" in ast.unparse(node) for node in tree.body if isinstance(node, ast.If)
+    )
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return is_program and any(ast.unparse(call.func) == "print" for call in calls)
+
+
+PROGRAMS = sorted(
+    path
+    for folder in ("a3c_tut", "benchmarks", "book/tools", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if prints(path)
+)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_program_stops_at_a_letter(path):
+    """Most take long, or change the repository: not run here, only read."""
+    text = path.read_text(encoding="utf-8")
+    assert "print_what_can_be()" in text or 'reconfigure(errors="replace")' in text
+
+
+@pytest.mark.slow
+def test_a_planted_fault_with_a_letter_is_reported():
+    """`tests/mutations.py` has faults with a π in their names."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "mutations.py", "without its"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "log ? without its normaliser" in done.stdout
 
 
 # --- Sizes without an end -------------------------------------------------------------------------
