@@ -8,7 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 READY := $(VENV)/.ready
-PYTEST := $(PY) -m pytest
+# Without the plugin for notebooks, which takes seconds to load in every process.
+PYTEST := $(PY) -m pytest -p no:nbval
 NOTEBOOKS = $(wildcard book/*.ipynb)
 export PYTHONUTF8 := 1
 # With A3C_OTHER_ARITHMETIC=1 notebooks are computed as on another processor.
@@ -16,7 +17,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
+	test-browser test-notebooks test-site test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -71,14 +72,20 @@ test-browser: $(READY) ## the JavaScript twin and the live elements, in a browse
 
 test-notebooks: $(READY) ## the notebooks: every stored output still comes out (nbval, strict; pictures too)
 	@test -n "$(NOTEBOOKS)" || { echo "no notebooks in book/"; exit 1; }
-	$(ARITHMETIC) $(PYTEST) -n 2 --dist loadscope --nbval --nbval-current-env \
+	$(ARITHMETIC) $(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg tests/test_notebooks.py $(NOTEBOOKS)
 
 test-site: book ## the built book, in a browser
-	$(PYTEST) -n 2 tests/test_site.py
+	$(PYTEST) -n 2 --dist loadgroup tests/test_site.py
 
 test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
 	$(PY) tests/arm.py
+
+test-install: $(READY) ## both archives in fresh environments, on every Python here (minutes; not part of `make test`)
+	$(PY) tests/install.py
+
+test-release: $(READY) ## workflows and known holes, by tools that are fetched (not part of `make test`)
+	$(PY) tests/release.py
 
 format: $(READY) ## format the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
@@ -88,7 +95,7 @@ notebooks: $(READY) ## run all notebooks again and store their outputs
 	$(PY) book/tools/refresh_notebooks.py
 
 evidence: $(READY) ## compute all that pages keep again, every seed (an hour; not part of `make test`)
-	A3C_RECOMPUTE=all $(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
+	A3C_RECOMPUTE=all $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 7200 --timeout 0 \
 		--nbval-sanitize-with book/tools/nbval_sanitize.cfg $(NOTEBOOKS)
 
 resettle: $(READY) ## settle the claims on two further sets of seeds (hours; CLAIMS="C05 C08" for some)

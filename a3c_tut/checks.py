@@ -20,6 +20,20 @@ MOST = 2**53
 ROUNDING = 1e-6
 
 
+def short(value: Any) -> str:
+    """Return a value as Python writes it; of a long one, the beginning and the end.
+
+    Examples
+    --------
+    >>> short("adam"), short(10**60)
+    ("'adam'", '100000000000000000 … 000000000000000000')
+    """
+    if isinstance(value, int) and value.bit_length() > 10_000:  # Python refuses to write it
+        return f"a whole number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:18]} … {text[-18:]}"
+
+
 def whole(name: str, value: Any, least: int, most: int | None = None, also: str = "") -> int:
     """Return a whole number in range; otherwise raise a ValueError.
 
@@ -48,7 +62,9 @@ def whole(name: str, value: Any, least: int, most: int | None = None, also: str 
     fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not fits or value < least or (most is not None and value > most):
         upper = "" if most is None else f" to {most}"
-        raise ValueError(f"{name} is {value!r}; allowed: {also}a whole number from {least}{upper}")
+        raise ValueError(
+            f"{name} is {short(value)}; allowed: {also}a whole number from {least}{upper}"
+        )
     return int(value)
 
 
@@ -77,9 +93,28 @@ def number(name: str, value: Any, allowed: str, fits: Callable[[float], bool]) -
     ValueError: gamma is 1.5; allowed: a number from 0 to 1
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not fits(float(value)):
-        raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
-    return float(value)
+    try:
+        if real and math.isfinite(value) and fits(float(value)):
+            return float(value)
+    except OverflowError:  # a whole number that is no float
+        pass
+    raise ValueError(f"{name} is {short(value)}; allowed: {allowed}")
+
+
+def plain(value: Any) -> Any:
+    """Return a number as Python's own int, float or bool, which can be saved; others as they are.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> plain(np.float32(0.5)), plain(Fraction(1, 2)), plain("sgd")
+    (0.5, 0.5, 'sgd')
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, numbers.Real) and not isinstance(value, (int, float)):
+        return float(value)
+    return value
 
 
 def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
@@ -103,8 +138,8 @@ def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
     ...
     ValueError: optimizer is 'adam'; allowed: 'rmsprop', 'sgd'
     """
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, allowed))}")
+    if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
+        raise ValueError(f"{name} is {short(value)}; allowed: {', '.join(map(repr, allowed))}")
 
 
 def finite(
@@ -138,8 +173,8 @@ def finite(
     """
     try:
         array = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {given!r}; allowed: an array of numbers") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} is {short(given)}; allowed: an array of numbers") from None
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
     if not np.isfinite(array).all():

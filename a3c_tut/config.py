@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal
 
-import numpy as np
-
-from a3c_tut.checks import MOST, number, one_of, whole
+from a3c_tut.checks import MOST, number, one_of, plain, short, whole
 from a3c_tut.names import check_names
 from a3c_tut.shown import html
 
@@ -162,13 +160,13 @@ class A3CConfig:
         one_of("update_mode", self.update_mode, ("atomic", "hogwild"))
         if not isinstance(self.shared_statistics, bool):
             raise ValueError(
-                f"shared_statistics is {self.shared_statistics!r}; allowed: True or False"
+                f"shared_statistics is {short(self.shared_statistics)}; allowed: True or False"
             )
-        for setting in fields(self):  # NumPy's numbers become plain ones, which can be saved
+        for setting in fields(self):  # NumPy's numbers become plain ones, and fractions floats
             value = getattr(self, setting.name)
             parts = value if isinstance(value, tuple) else (value,)
-            plain = tuple(v.item() if isinstance(v, np.generic) else v for v in parts)
-            object.__setattr__(self, setting.name, plain if value is parts else plain[0])
+            kept = tuple(map(plain, parts))
+            object.__setattr__(self, setting.name, kept if value is parts else kept[0])
 
     def __repr__(self) -> str:
         """Return the call that makes it: what differs from the defaults."""

@@ -51,7 +51,7 @@ from a3c_tut import (
 )
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import each_seed, final_return, steps_to_return
-from a3c_tut.files import written_whole
+from a3c_tut.files import print_what_can_be, written_whole
 
 DRAWN = 300
 #: What each column must reach; of the steps, stay under.
@@ -211,4 +211,5 @@ def main():
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     main()

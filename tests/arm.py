@@ -24,6 +24,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from a3c_tut.files import print_what_can_be
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = Path(__file__).with_name("fingerprints.py")
 
@@ -156,4 +158,5 @@ def main(folder: str = ".arm") -> int:
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     raise SystemExit(main(*sys.argv[1:]))

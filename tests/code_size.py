@@ -12,6 +12,8 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+from a3c_tut.files import print_what_can_be
+
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -96,4 +98,5 @@ def main(folder):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     main(sys.argv[1] if len(sys.argv) > 1 else ROOT / "a3c_tut")

@@ -17,6 +17,7 @@ import numpy as np
 from a3c_tut import A3CConfig, TableWorld, cliff_world, train
 from a3c_tut.control import cart_pole, one_hot, pendulum
 from a3c_tut.networks import MLP, network_config
+from a3c_tut.files import print_what_can_be
 
 STEPS = 3_000
 KEPT = Path(__file__).with_suffix(".json")
@@ -152,4 +153,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     raise SystemExit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ import numpy as np
 from a3c_tut import A3CConfig, TableWorld, TrainingResult, replay, train
 from a3c_tut.exact import optimal_values, policy_values
 from a3c_tut.experiments import evaluate, learning_curve, mean_interval, run_seeds
+from a3c_tut.files import print_what_can_be
 
 demand = np.array([exp(-2.0) * 2.0**k / factorial(k) for k in range(20)])
 P, R = np.zeros((20, 5, 20)), np.zeros((20, 5))
@@ -61,5 +62,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     with tempfile.TemporaryDirectory() as place:
         main(Path(sys.argv[1] if len(sys.argv) > 1 else place))

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from a3c_tut.files import print_what_can_be
+
 ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "_build" / "test.log"
 
@@ -75,4 +77,5 @@ def main(chosen):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,6 @@
 """Where people really run it: containers, read-only installations, pipes, pools, old terminals."""
 
+import ast
 import errno
 import json
 import os
@@ -7,6 +8,8 @@ import pickle
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -16,6 +19,8 @@ from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world, replay, 
 from a3c_tut.checks import MOST
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.worlds import corridor_world, sparse_grid_world
+
+ROOT = Path(__file__).resolve().parents[1]
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
 compiled = pytest.mark.skipif(not COMPILED, reason="what compiled code does")
@@ -208,6 +213,43 @@ def test_commands_print_what_can_be_printed(command, encoding, tmp_path):
         assert (tmp_path / "figure_1.png").stat().st_size > 5_000
 
 
+def prints(path):
+    """Whether a file is a program that prints."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    is_program = any(
+        "__name__" in ast.unparse(node) for node in tree.body if isinstance(node, ast.If)
+    )
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return is_program and any(ast.unparse(call.func) == "print" for call in calls)
+
+
+PROGRAMS = sorted(
+    path
+    for folder in ("a3c_tut", "benchmarks", "book/tools", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+    if prints(path)
+)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_program_stops_at_a_letter(path):
+    """Most take long, or change the repository: not run here, only read."""
+    text = path.read_text(encoding="utf-8")
+    assert "print_what_can_be()" in text or 'reconfigure(errors="replace")' in text
+
+
+@pytest.mark.slow
+def test_a_planted_fault_with_a_letter_is_reported():
+    """`tests/mutations.py` has faults with a π in their names."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "mutations.py", "without its"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "log ? without its normaliser" in done.stdout
+
+
 # --- Sizes without an end -------------------------------------------------------------------------
 
 HUGE = 10**30
@@ -234,6 +276,39 @@ INTEGERS = {
 def test_every_whole_number_has_an_end(name):
     with pytest.raises(ValueError, match=f"{name} is {HUGE}; allowed: .* to "):
         INTEGERS[name](HUGE)
+
+
+FLOATS = ("gamma", "entropy_coef", "actor_lr", "critic_lr", "max_grad_norm", "rmsprop_decay",
+          "rmsprop_epsilon", "reward_scale")  # fmt: skip
+CHOICES = ("optimizer", "lr_anneal", "critic", "update_mode")
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize(
+    "odd", [float("nan"), float("inf"), -1, 10**400, -(10**400), 10**6000, "0.5", True, 1j, [0.5]],
+    ids=lambda odd: type(odd).__name__,
+)  # fmt: skip
+def test_every_number_is_refused_shortly(name, odd):
+    with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+        A3CConfig(**{name: odd})
+    assert len(str(raised.value)) < 160
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("odd", [np.array([1, 2]), 10**400, "x" * 500, 0.0, b"sgd"],
+                         ids=["array", "long number", "long text", "float", "bytes"])  # fmt: skip
+def test_every_choice_is_refused_shortly(name, odd):
+    with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+        A3CConfig(**{name: odd})
+    assert len(str(raised.value)) < 160
+
+
+@pytest.mark.parametrize("half", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)], ids=type)
+def test_a_number_of_any_kind_is_kept_as_a_float(half):
+    config = A3CConfig(**dict.fromkeys(FLOATS, half))
+    assert {type(getattr(config, name)) for name in FLOATS} == {float}
+    assert eval(repr(config)) == pickle.loads(pickle.dumps(config)) == config
+    assert train(cliff_world(), config, total_steps=30).steps >= 30
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -31,6 +32,9 @@ def kernel(function: Function, *built_on: Callable[..., Any]) -> Function:
     Compiled code is cached on disk, once per machine, and runs without the interpreter lock, so
     that threads run side by side. Numba's own switch `NUMBA_DISABLE_JIT=1` interprets.
 
+    A kernel that another one calls is compiled for that alone: what would let Python call it too
+    takes as long to compile as the kernel itself, and follows only when Python does.
+
     Parameters
     ----------
     function : to be compiled
@@ -45,7 +49,25 @@ def kernel(function: Function, *built_on: Callable[..., Any]) -> Function:
     >>> double(21)
     42
     """
-    return _compiled(function, built_on, forceinline=True)
+    compiled = _compiled(function, built_on, forceinline=True)
+    if hasattr(compiled, "get_call_template"):
+        part = _compiled(function, built_on, "-part", forceinline=True, no_cpython_wrapper=True)
+        _calls_within(compiled, part)
+    return compiled
+
+
+def _calls_within(compiled: Any, part: Any) -> None:
+    """Let other kernels call `part` where they name `compiled`.
+
+    A literal is passed as what it is, a number: otherwise the kernel is compiled for it alone, and
+    once more for numbers.
+    """
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return part.get_call_template(tuple(map(types.unliteral, args)), kws)
+
+    compiled.get_call_template = get_call_template
+    compiled.get_overload = part.get_overload
 
 
 def called(function: Function) -> Function:
@@ -83,13 +105,16 @@ def inlined(function: Function) -> Function:
     return _compiled(function, (), inline="always")
 
 
-def _compiled(function: Function, built_on: tuple[Callable[..., Any], ...], **how: Any) -> Function:
+def _compiled(
+    function: Function, built_on: tuple[Callable[..., Any], ...], suffix: str = "", **how: Any
+) -> Function:
     if numba is None:
         return function
-    compiled: Any = numba.njit(error_model="numpy", nogil=True, _nrt=False, **how)(function)
+    options = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**options, **how)(function)
     if hasattr(compiled, "_cache") and os.path.exists(function.__code__.co_filename):
         try:
-            compiled._cache = _Cache(function)
+            compiled._cache = _Cache(function, suffix)
         except RuntimeError as error:  # no folder that can be written
             _not_kept(error)
             return cast(Function, compiled)
@@ -133,7 +158,7 @@ if numba is not None and not numba.config.DISABLE_JIT:
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils, event
-    from numba.core.caching import FunctionCache
+    from numba.core.caching import FunctionCache, IndexDataCacheFile
     from numba.extending import intrinsic
 
     class _Cache(FunctionCache):
@@ -141,6 +166,12 @@ if numba is not None and not numba.config.DISABLE_JIT:
 
         A disk may be full, a file damaged, a folder not be ours.
         """
+
+        def __init__(self, function: Callable[..., Any], suffix: str) -> None:
+            super().__init__(function)
+            stamp = self._impl.locator.get_source_stamp()
+            name = self._impl.filename_base + suffix
+            self._cache_file = IndexDataCacheFile(self._cache_path, name, stamp)
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:
@@ -184,6 +215,25 @@ if numba is not None and not numba.config.DISABLE_JIT:
                 print("a3c_tut compiles its kernels: some seconds, once on this machine",
                       file=sys.stderr, flush=True)  # fmt: skip
 
+    class _NoCollection(event.Listener):
+        """Spares the search for garbage while a kernel is compiled: a twelfth of the time."""
+
+        def __init__(self) -> None:
+            self._depth = 0
+            self._was_on = False
+
+        def on_start(self, event: Any) -> None:
+            if self._depth == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._depth += 1
+
+        def on_end(self, event: Any) -> None:
+            self._depth -= 1
+            if self._depth == 0 and self._was_on:
+                gc.enable()
+
+    event.register("numba:compile", _NoCollection())
     if os.environ.get("A3C_QUIET") != "1":
         event.register("numba:compile", _Patience())
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from a3c_tut.files import print_what_can_be
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,4 +117,5 @@ def build():
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     sys.exit(build())

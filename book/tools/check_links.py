@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from a3c_tut.files import print_what_can_be
 from bs4 import BeautifulSoup
 
 
@@ -51,6 +52,7 @@ def broken_links(site):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     found = broken_links(sys.argv[1])
     print("\n".join(found) or "All internal links lead somewhere.")
     sys.exit(bool(found))

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 from a3c_tut.book.exercises import find
 from a3c_tut.book.exercises.exercise import SilentBug, source_of
+from a3c_tut.files import print_what_can_be
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 PREFIX = "exercise-"
@@ -86,6 +87,7 @@ def with_exercises(notebook):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+from a3c_tut.files import print_what_can_be
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -61,6 +62,7 @@ def refresh(path):
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     chosen = [Path(name).resolve() for name in sys.argv[1:]]
     for notebook_path in chosen or sorted((ROOT / "book").glob("*.ipynb")):
         print(notebook_path.name, flush=True)

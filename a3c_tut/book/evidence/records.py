@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.book.places import DATA, in_data
+from a3c_tut.files import print_what_can_be
 
 
 def record_schedule(
@@ -350,4 +351,5 @@ def all_throughputs() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     print(json.dumps(record_throughput(DATA / "throughput.json"), indent=1))

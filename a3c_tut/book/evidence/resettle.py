@@ -20,6 +20,7 @@ from dataclasses import asdict
 from importlib import import_module
 
 from a3c_tut.book.claims import HOLDS, Claim, Interval, Ledger, Measured
+from a3c_tut.files import print_what_can_be
 
 #: By how much the seeds of the second and of the third set are shifted.
 OFFSETS = (1_000_000, 2_000_000)
@@ -155,4 +156,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     sys.exit(main(sys.argv[1:]))
