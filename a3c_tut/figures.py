@@ -398,7 +398,7 @@ def plot_policy(result: TrainingResult) -> Figure:
     """Draw Figure 2: the global policy's probabilities after training.
 
     For worlds on a grid, above, the map: every cell is cut into four triangles, one per action, the
-    darker the more probable, and a line follows the most probable actions. Below, the same numbers
+    more probable the stronger its colour, and a line follows the most probable actions. Below, the same numbers
     as a heatmap, actions × states. States that no push has touched are grey: there the policy is
     what it was at the beginning.
 
@@ -540,7 +540,7 @@ def draw_heatmap(axes: Axes, result: TrainingResult) -> None:
 
 
 def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
-    """Draw the policy on the grid into given axes: four triangles a cell, the darker the likelier.
+    """Draw the policy on the grid into given axes: four triangles a cell, strong where likely.
 
     Parameters
     ----------
