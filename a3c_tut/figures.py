@@ -398,9 +398,9 @@ def plot_policy(result: TrainingResult) -> Figure:
     """Draw Figure 2: the global policy's probabilities after training.
 
     For worlds on a grid, above, the map: every cell is cut into four triangles, one per action, the
-    more probable the stronger its colour, and a line follows the most probable actions. Below, the same numbers
-    as a heatmap, actions × states. States that no push has touched are grey: there the policy is
-    what it was at the beginning.
+    more probable the stronger its colour, and a line follows the most probable actions. Below, the
+    same numbers as a heatmap, actions × states. States that no push has touched are grey: there the
+    policy is what it was at the beginning.
 
     Parameters
     ----------
