@@ -46,7 +46,7 @@ class LiveFigures:
     references : mapping of name to return, optional
         Dashed lines; default: `reference_returns` of the world.
     dpi : int
-        Pixels per inch; Figure 1 is 8 inches wide, Figure 2 is 10.
+        Pixels per inch; both figures are `figures.NARROW` inches wide.
 
     Examples
     --------

@@ -473,6 +473,21 @@ def test_the_picture_of_a3c_can_be_read(visit, width):
     assert touching == []
 
 
+@pytest.mark.browser
+def test_the_forest_plot_leads_to_sheets_that_unfold(visit):
+    """Nineteen rows are closed at first; a claim's name opens its own."""
+    tab, _ = visit("book/claims.html")
+    opened = "[...document.querySelectorAll('details.sd-dropdown')].map(d => d.open)"
+    states = tab.evaluate(opened)
+    assert len(states) == 19
+    assert not any(states)
+    tab.locator(".a3c-forest").get_by_role("link", name="C07").click()
+    tab.wait_for_function(f"{opened}.filter(Boolean).length == 1")
+    assert tab.locator("details[open]").inner_text().startswith("C07:")
+    height = tab.evaluate("document.querySelector('article').scrollHeight")
+    assert height < 9_000
+
+
 def test_every_line_of_the_algorithm_leads_to_its_function(site):
     from a3c_tut.book.algorithm import ALGORITHM
 

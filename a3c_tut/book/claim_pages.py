@@ -190,12 +190,17 @@ def _forest_row(condition: Condition, measured: Interval | None, outcome: str) -
         parts.append(f'<path class="a3c-interval" d="M{low:.1f} {middle}H{high:.1f}"/>')
         parts.append(f'<circle class="a3c-effect" cx="{mean:.1f}" cy="{middle}" r="4"/>')
     return (
-        f'<li class="a3c-is-{_CHIPS.get(outcome, "open")}"><span>{escape(condition.name)} '
+        f'<li class="a3c-is-{_CHIPS.get(outcome, "open")}"><span>{_together(condition.name)} '
         f"<small>{_sign(condition)}</small></span>"
         f'<svg width="{_WIDE}" height="{_HIGH}" viewBox="0 0 {_WIDE} {_HIGH}" '
         f'aria-hidden="true">{"".join(parts)}</svg>'
         f"<span>{effect}</span>{chip(outcome)}</li>"
     )
+
+
+def _together(name: str) -> str:
+    """Escape a name for HTML, and part no "n = 5" at the end of a line."""
+    return re.sub(r"(\b\w) = ", "\\1\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", escape(name))
 
 
 def claim_rows(ledger: Ledger) -> str:

@@ -367,8 +367,8 @@ def fallback(kind: str, world: str = "cliff", config: A3CConfig | None = None,
         return Fallback(
             plot_policy_map(result),
             f"The map of {table.name} after {config.num_workers} workers have learned on it for "
-            f"{result.steps:,} steps: in each cell the more probable actions are darker, and a "
-            f"line follows them from the start to the goal, in {steps} steps.",
+            f"{result.steps:,} steps: in each cell the more probable actions have the stronger "
+            f"colour, and a line follows them from the start to the goal, in {steps} steps.",
             "With JavaScript, this moves: the workers push what they learn into the tables "
             f"that they share. Shown is what {len(result.updates):,} pushes come to.",
         )

@@ -39,6 +39,14 @@ function mend() {
   });
 }
 
+// A link to something that is folded unfolds it.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+}
+
+unfold();
+addEventListener("hashchange", unfold);
 mend();
 addEventListener("load", () => Promise.resolve(window.MathJax?.startup?.promise).then(mend));
 addEventListener("resize", mend);

@@ -88,7 +88,7 @@
       way.setAttribute("d", path?.terminated ? a3c.path(path.states.map(middle)) : "");
       svg.setAttribute("aria-label",
         `${config.num_workers} workers on ${world.name}, and the tables that they share, after ` +
-        `${number(crew.num_updates)} pushes: a cell is the darker the less its state is worth, and an arrow shows its most probable action.` +
+        `${number(crew.num_updates)} pushes: a cell has the stronger colour the less its state is worth, and an arrow shows its most probable action.` +
         (path?.terminated ? ` A line marks the way that was learned, ${path.states.length - 1} steps.` : ""));
       return path;
     }
