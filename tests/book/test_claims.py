@@ -222,7 +222,8 @@ def book():
 
 
 def test_entries_are_sorted_and_complete(book):
-    assert list(book.claims) == [f"C{n:02d}" for n in range(1, 20)]
+    assert len(book.claims) >= 19
+    assert list(book.claims) == [f"C{n:02d}" for n in range(1, 1 + len(book.claims))]
     for claim in book.claims.values():
         assert re.search(r"seeds|record", claim.protocol), claim.id
         assert re.search(r"(?i)control|held equal", claim.protocol), claim.id
