@@ -47,7 +47,7 @@ from a3c_tut.worlds import WORLDS
 
 #: Pushes that the stepper shows at once.
 PUSHES_SHOWN = 24
-#: The live elements: the lab, the asynchrony stepper, the workers of the first page.
+#: The live elements of tables: the lab, the asynchrony stepper, the workers of the first page.
 KINDS = ("live", "stepper", "pushes")
 
 
@@ -274,7 +274,7 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
 
     Parameters
     ----------
-    kind : "live", "stepper" or "pushes"
+    kind : "live", "stepper", "pushes" or "balance"
     data : what `live_data` returned
     picture : str, the address of the picture
     alt, sentence : str
@@ -294,8 +294,9 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
     >>> page.count("</script>"), page.count('data-a3c="live"')
     (1, 1)
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}; allowed: {', '.join(map(repr, KINDS))}")
+    kinds = (*KINDS, "balance")  # that one's data, and what stands in for it, are `book.balance`'s
+    if kind not in kinds:
+        raise ValueError(f"kind is {kind!r}; allowed: {', '.join(map(repr, kinds))}")
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<div class="a3c-live" data-a3c="{kind}">\n'

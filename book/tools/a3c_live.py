@@ -5,9 +5,9 @@
     :config: num_workers=4, entropy_coef=0.05
     ```
 
-puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper, and ``{a3c-pushes}`` the
-workers of the first page. Scripts and style sheet are loaded by the pages that hold one of them,
-and by no other.
+puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper, ``{a3c-pushes}`` the
+workers of the first page, and ``{a3c-balance}`` cart-pole and pendulum. Scripts and style sheets
+are loaded by the pages that hold one of them, and by no other.
 """
 
 import ast
@@ -21,8 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 SCRIPTS = (
-    "random", "portable", "kernels", "log", "buffers", "turn", "training", "worker", "draw", "live",
-    "stepper", "pushes", "start",
+    "random", "portable", "kernels", "log", "buffers", "turn", "networks", "motion", "network",
+    "network_turn", "training", "worker", "draw", "live", "stepper", "pushes", "balance", "start",
 )  # fmt: skip
 RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML
@@ -94,6 +94,30 @@ class PushesDirective(LiveDirective):
     kind = "pushes"
 
 
+class BalanceDirective(SphinxDirective):
+    """``{a3c-balance}``: cart-pole and pendulum, learning live."""
+
+    option_spec = {  # noqa: RUF012 - docutils wants it so
+        "worlds": lambda text: text.replace(",", " ").split(),
+        "config": settings,
+        "seed": directives.nonnegative_int,
+    }
+
+    def run(self):
+        """Make the node; everything that can be wrong is noticed here."""
+        from a3c_tut.book.balance import WORLD_KEYS, balance_data
+
+        worlds = self.options.get("worlds", WORLD_KEYS)
+        asked = {"seed": self.options.get("seed", 0), **self.options.get("config", {})}
+        try:
+            data = balance_data(worlds, **asked)
+        except (ValueError, TypeError) as error:
+            raise self.error(f"{self.name}: {error}") from error
+        node = live_element(kind="balance", data=data, asked=asked, world=worlds[0])
+        self.set_source_info(node)
+        return [node]
+
+
 def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
     """The recorded run as the pages hold it, or None where there is none."""
     if path not in _cache:
@@ -123,24 +147,32 @@ def picture(builder, node, _cache={}):  # noqa: B006 - drawn once per build
     """The name of the picture and what stands in for the element; drawn when it is missing."""
     from hashlib import sha256
 
-    from a3c_tut.book.live import fallback
-    from a3c_tut.config import A3CConfig
     from a3c_tut.figures import save_figure
 
     asked = node["asked"]
     key = sha256(repr((node["kind"], node["world"], sorted(asked.items()))).encode()).hexdigest()
     name = f"a3c-{node['kind']}-{key[:10]}.png"
     if name not in _cache:
-        config = A3CConfig(**asked["config"])
-        _cache[name] = fallback(
-            node["kind"], node["world"], config, asked["total_steps"], asked["seed"]
-        )
+        _cache[name] = stand_in(node["kind"], node["world"], asked)
     target = Path(builder.outdir, "_images", name)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as file:
             save_figure(_cache[name].figure, file, "png")
     return name, _cache[name]
+
+
+def stand_in(kind, world, asked):
+    """What stands in for an element, drawn."""
+    if kind == "balance":
+        from a3c_tut.book.balance import fallback
+
+        return fallback(world, **asked)
+    from a3c_tut.book.live import fallback
+    from a3c_tut.config import A3CConfig
+
+    config = A3CConfig(**asked["config"])
+    return fallback(kind, world, config, asked["total_steps"], asked["seed"])
 
 
 def visit_other(translator, node):
@@ -153,6 +185,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
     """Load scripts and style sheet where the page holds a live element."""
     if MARK in context.get("body", ""):
         app.add_css_file("live/live.css")
+        app.add_css_file("live/balance.css")
         for name in SCRIPTS:
             app.add_js_file(f"live/{name}.js", defer="defer")
 
@@ -164,5 +197,6 @@ def setup(app):
     app.add_directive("a3c-live", LiveDirective)
     app.add_directive("a3c-stepper", StepperDirective)
     app.add_directive("a3c-pushes", PushesDirective)
+    app.add_directive("a3c-balance", BalanceDirective)
     app.connect("html-page-context", add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,6 @@ elements is built and used as a reader would: by mouse, by keyboard, on a phone,
 strict Content-Security-Policy and without scripts.
 """
 
-import ast
 import functools
 import http.server
 import json
@@ -19,7 +18,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from twin import RUN, STATIC, TWIN, sources
+from twin import (
+    RUN,
+    STATIC,
+    functions_in_script,
+    functions_of,
+    same_bits,
+    unnoticed,
+    what_it_comes_to,
+)
 
 from a3c_tut import (
     A3CConfig,
@@ -27,15 +34,17 @@ from a3c_tut import (
     RandomSchedule,
     TableWorld,
     cliff_world,
+    control,
+    networks,
     train,
 )
-from a3c_tut.book import live
+from a3c_tut.book import balance, live
 from a3c_tut.engine import buffers, kernels, log, portable, turn
 from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.engine.crew import Job, TableCrew
 from a3c_tut.engine.streams import UniformStream, worker_seeds
 from a3c_tut.exact import greedy_path
-from a3c_tut.experiments import final_return, learning_curve
+from a3c_tut.experiments import final_return, learning_curve, moving_average
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = STATIC / "live" / "recorded_run.json"
@@ -45,25 +54,6 @@ TWINS = (portable, kernels, log, buffers, turn)
 WITHOUT_A_TWIN = {"fetch_ahead", "fetch_neighbours", "before"}
 
 # --- Read side by side ------------------------------------------------------------------------
-
-
-def functions_of(module):
-    """The functions of a Python module in order, each with the names that it calls."""
-    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    return {
-        node.name: {
-            call.func.id
-            for call in ast.walk(node)
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-        }
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-    }
-
-
-def functions_in_script(name):
-    source = (STATIC / "live" / f"{name}.js").read_text(encoding="utf-8")
-    return re.findall(r"^  function\*? (\w+)\(", source, re.M)
 
 
 def what_a_turn_needs():
@@ -138,6 +128,7 @@ CASES = {
     "own statistics": case(shared_statistics=False),
     "global critic": case(critic="global"),
     "windows": case(window=2, rollout_length=7),
+    "generalised advantages": case("slippery", gae_lambda=0.9, rollout_length=7),
     "old copies": case(sync_every=7, num_workers=5),
     "one worker": case(num_workers=1, **ROUND_ROBIN),
     "each its own": case(rollout_length=(1, 5, 9), entropy_coef=(0.0, 0.01, 0.5)),
@@ -175,11 +166,6 @@ def for_page(name, steps):
         "seed": seed,
         "schedule": schedule,
     }
-
-
-def same_bits(ours, theirs):
-    """Whether two columns are equal to the last bit; NaN equals NaN."""
-    return np.array_equal(np.ravel(ours), np.array(theirs, dtype=float), equal_nan=True)
 
 
 @pytest.mark.browser
@@ -248,6 +234,10 @@ SLIPS = [
     ("kernels", "last === length ? bootstrap : V[states[last]]", "V[states[last]]"),
     ("kernels", "rewards[t] + gamma * n_step_return", "rewards[t] + n_step_return"),
     ("kernels", "rewards[k] + gamma * n_step_return", "rewards[k] + n_step_return"),
+    ("kernels", "following = terminated ? 0.0 : V", "following = V"),
+    ("kernels", "following = value;", ""),
+    ("kernels", "gamma * gae_lambda * advantage", "gae_lambda * advantage"),
+    ("turn", "settings.gae_lambda < 1.0", "settings.gae_lambda < 0.5"),
     ("kernels", "* num_actions + b] + h));", "* num_actions + b]));"),
     ("kernels", "gradient.V[row] += advantage;", "gradient.V[row] = advantage;"),
     ("kernels", "total += gradient.V[row] * gradient.V[row];", ""),
@@ -273,28 +263,6 @@ SLIPS = [
     ("random", "s3 >>> 26", "s3 >>> 27"),
 ]  # fmt: skip
 
-#: Runs the cases with a changed twin, until one comes out otherwise; tells which.
-MUTANT = """sources => {
-  const before = globalThis.a3cModules;
-  const differ = (ours, theirs) =>
-    ours.length !== theirs.length || ours.some((v, i) => v !== theirs[i]);
-  globalThis.a3cModules = [];
-  const a3c = {};
-  try {
-    for (const source of sources) new Function(source)();
-    for (const module of a3cModules) module(a3c);
-    return cases.findIndex(({ asked, theta, V, staleness, entropy, returns, truncated }) => {
-      const run = a3c.train(asked);
-      let turn; do { turn = run.next(); } while (!turn.done);
-      const { episodes, updates } = turn.value;
-      return differ(theta, turn.value.theta) || differ(V, turn.value.V) ||
-        differ(staleness, updates.staleness) || differ(entropy, updates.entropy) ||
-        differ(returns, episodes.total_return ?? []) ||
-        differ(truncated, episodes.truncated ?? []);
-    });
-  } finally { globalThis.a3cModules = before; }
-}"""
-
 
 @pytest.mark.browser
 def test_a_slip_in_the_twin_is_noticed(twin):
@@ -303,29 +271,8 @@ def test_a_slip_in_the_twin_is_noticed(twin):
     for name in CASES:
         if name != "diverging":
             ours = in_python(name, 3_000)[0]
-            cases.append(
-                {
-                    "asked": for_page(name, 3_000),
-                    "theta": ours.theta.ravel().tolist(),
-                    "V": ours.state["V"].tolist(),
-                    "staleness": ours.updates["staleness"].tolist(),
-                    "entropy": ours.updates["entropy"].tolist(),
-                    "truncated": ours.episodes["truncated"].astype(int).tolist(),
-                    "returns": ours.episodes["total_return"].tolist(),
-                }
-            )
-    twin.evaluate("cases => { window.cases = cases }", cases)
-    same = -1
-    assert twin.evaluate(MUTANT, sources()) == same
-    unnoticed = []
-    for name, old, new in SLIPS:
-        texts = sources()
-        at = TWIN.index(name)
-        assert old in texts[at], f"{name}.js no longer holds {old!r}: choose another slip"
-        texts[at] = texts[at].replace(old, new)
-        if twin.evaluate(MUTANT, texts) == same:
-            unnoticed.append((name, old, new))
-    assert not unnoticed, "\n".join(f"{name}.js: {old}" for name, old, _ in unnoticed)
+            cases.append(what_it_comes_to(for_page(name, 3_000), ours))
+    assert unnoticed(twin, cases, SLIPS) == []
 
 
 @pytest.mark.browser
@@ -471,6 +418,8 @@ def test_unknown_worlds_are_refused(worlds):
 def test_unknown_elements_are_refused():
     with pytest.raises(ValueError, match="kind is 'lab'; allowed: 'live', 'stepper', 'pushes'"):
         live.live_html("lab", {}, "p.png", "alt", "sentence")
+    with pytest.raises(ValueError, match=r"worlds is .'Acrobot-v1'.; allowed: some of CartPole-v1"):
+        balance.balance_data(["Acrobot-v1"])
 
 
 @pytest.mark.parametrize("kind", live.KINDS)
@@ -479,6 +428,23 @@ def test_the_stand_in_says_what_is_seen(kind):
     assert len(standin.alt) > 80
     assert "With JavaScript" in standin.sentence
     assert standin.figure.axes
+
+
+@pytest.mark.parametrize("key", balance.WORLD_KEYS)
+def test_the_stand_in_of_a_run_with_a_network_says_what_is_seen(key):
+    standin = balance.fallback(key, total_steps=20_000)
+    assert len(standin.figure.axes) == 3
+    assert "over 20,000 steps" in standin.alt
+    lasted = re.search(r"last (\d+) and (\d+) steps", standin.alt).groups()
+    assert lasted == ("200", "200") or int(lasted[0]) < int(lasted[1])
+    assert "With JavaScript" in standin.sentence
+
+
+def test_what_counts_as_solved_is_gymnasiums():
+    import gymnasium
+
+    for world in balance.balance_data()["worlds"]:
+        assert world["threshold"] == gymnasium.spec(world["task"]["world"]["name"]).reward_threshold
 
 
 # --- The page ---------------------------------------------------------------------------------
@@ -490,11 +456,12 @@ PAGES = {
     ":config: num_workers=1, max_grad_norm=None, lr_anneal='global'\n:steps: 20000\n:seed: 7\n"
     ":seeds: 3\n```\n",
     "below/pushes.md": "# Pushes\n\n```{a3c-pushes}\n```\n",
+    "below/balance.md": "# Balance\n\n```{a3c-balance}\n```\n",
     "plain.md": "# Plain\n\nNothing lives here.\n",
 }
 LAB, STEPPER, OTHER, PLAIN = "index.html", "below/stepper.html", "below/other.html", "plain.html"
-PUSHES = "below/pushes.html"
-every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER, PUSHES])
+PUSHES, BALANCE = "below/pushes.html", "below/balance.html"
+every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER, PUSHES, BALANCE])
 
 
 def write_book(folder, pages):
@@ -619,7 +586,7 @@ def foreign(seen, home):
 
 @pytest.mark.browser
 def test_only_pages_with_an_element_load_its_scripts(site):
-    for page in (LAB, STEPPER, OTHER, PUSHES):
+    for page in (LAB, STEPPER, OTHER, PUSHES, BALANCE):
         html = (site / page).read_text(encoding="utf-8")
         assert html.count("live/kernels.js") == html.count("live/live.css") == 1
         assert not re.search(r"<[^>]+\son\w+=", html[html.index("a3c-live") :].split("</div>")[0])
@@ -664,20 +631,40 @@ POLICIES = {
 }
 
 
+def write_bare(site, page):
+    """Write bare.html: the element of a page and what it loads, and nothing of the theme."""
+    html = (site / page).read_text(encoding="utf-8")
+    element = html[html.index('<div class="a3c-live"') :]
+    element = element[: element.index("</div>") + 6]
+    names = re.findall(r'src="(?:\.\./)?_static/(live/\w+\.js)', html)
+    bare = "<!doctype html><html lang='en'><head><title>bare</title>"
+    bare += "<link rel='icon' href='_static/a3c-logo.svg'></head><body>" + element
+    for style in re.findall(r'href="(?:\.\./)?_static/(live/\w+\.css)', html):
+        bare += f"<link rel='stylesheet' href='_static/{style}'>"
+    bare += "".join(f"<script src='_static/{name}'></script>" for name in names)
+    (site / "bare.html").write_text(bare, encoding="utf-8")
+
+
+@pytest.mark.browser
+def test_poles_keep_a_strict_policy(visit, server, site):
+    write_bare(site, BALANCE)
+    server.policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'"
+    try:
+        tab, seen = visit("bare.html")
+        tab.locator(".a3c-main").click()
+        assert "After 7,5" in result(tab)
+        assert seen.errors == []
+    finally:
+        server.policy = None
+        (site / "bare.html").unlink()
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", POLICIES)
 def test_a_strict_policy_is_kept(visit, server, site, kind):
     """No inline script, style or handler is needed, and some place to train is always found."""
     workers, where = POLICIES[kind]
-    html = (site / LAB).read_text(encoding="utf-8")
-    element = html[html.index('<div class="a3c-live"') :]
-    element = element[: element.index("</div>") + 6]
-    names = re.findall(r'src="_static/(live/\w+\.js)', html)
-    bare = "<!doctype html><html lang='en'><head><title>bare</title>"
-    bare += "<link rel='icon' href='_static/a3c-logo.svg'></head><body>" + element
-    bare += "<link rel='stylesheet' href='_static/live/live.css'>"
-    bare += "".join(f"<script src='_static/{name}'></script>" for name in names)
-    (site / "bare.html").write_text(bare, encoding="utf-8")
+    write_bare(site, LAB)
     server.policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {workers}"
     )
@@ -1054,6 +1041,124 @@ def test_the_first_page_is_done_in_half_a_minute(visit):
     assert (np.diff(moments) >= 0).all()
 
 
+# --- Cart-pole and pendulum -------------------------------------------------------------------
+
+
+def train_on(tab):
+    """Press the button that trains, for readers who ask for less motion, until the run is over."""
+    button = tab.locator(".a3c-main")
+    while "Train to" in button.inner_text():
+        button.press("Enter")
+
+
+def shown_run(tab):
+    """The run in Python that the page names."""
+    names = vars(networks) | vars(control) | {"train": train}
+    return eval(tab.locator(".a3c-note code").inner_text(), names)
+
+
+def whole_number(value):
+    return f"{value:,.0f}".replace("-", "−")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("world", ["CartPole", "Pendulum"])
+def test_the_run_with_a_network_is_the_one_that_python_trains(visit, world):
+    """In five clicks, with players that watch; other seeds are other runs."""
+    tab, seen = visit(BALANCE)
+    tab.get_by_role("radio", name="CartPole").focus()
+    if world == "Pendulum":
+        tab.keyboard.press("ArrowRight")
+    seed = tab.get_by_label("Seed", exact=True)
+    seed.fill("7")
+    seed.press("Tab")
+    train_on(tab)
+    said = result(tab)
+    run = shown_run(tab)
+    returns = run.episodes["total_return"]
+    assert (run.seed, run.world.name) == (7, f"{world}-v1")
+    assert re.match(rf"{run.steps:,} steps in [\d.]+ s of computing, in this page\. ", said)
+    assert f"The last 50 episodes returned {whole_number(returns[-50:].mean())} on average." in said
+    label = tab.locator(".a3c-plot svg").get_attribute("aria-label")
+    assert (
+        f"returns of {len(returns):,} episodes over {run.steps:,} of {run.total_steps:,}" in label
+    )
+    if world == "CartPole":
+        solved = np.flatnonzero(moving_average(returns, 50) >= 475)
+        at = run.episodes["step"][49 + solved[0]]
+        assert f"The mean of 50 reached 475 after {at:,} steps." in said
+    marks = tab.locator(".a3c-plot .a3c-episode").all()
+    assert sum(mark.get_attribute("d").count("M") for mark in marks) == len(returns)
+    tab.get_by_role("button", name="Start over").click()
+    assert "learned nothing yet" in result(tab)
+    assert seen.errors == []
+
+
+@pytest.mark.browser
+def test_poles_move_at_a_click_and_not_before(visit):
+    tab, seen = visit(BALANCE, motion="no-preference")
+    picture = "document.querySelector('.a3c-balance').innerHTML"
+    still = tab.evaluate(picture)
+    tab.wait_for_timeout(400)
+    assert tab.evaluate(picture) == still
+    button = tab.locator(".a3c-main")
+    assert button.inner_text() == "Start"
+    button.click()
+    tab.wait_for_selector("[data-a3c][data-state=training]")
+    told = tab.locator(".a3c-told")
+    told.filter(has_text="the last 50 returned").wait_for()
+    assert button.inner_text() == "Pause"
+    button.click()
+    still = tab.evaluate(picture)
+    steps = re.search(r"After ([\d,]+) steps", result(tab)).group(1)
+    assert told.text_content().startswith(f"{steps} of 150,000 steps")
+    assert not told.is_visible()
+    assert tab.evaluate(picture) == still
+    assert button.inner_text() == "Go on"
+    tab.get_by_role("radio", name="Pendulum").check(force=True)
+    assert button.inner_text() == "Start"
+    assert tab.locator(".a3c-torque").count() == 2
+    assert 'train("Pendulum-v1", seed=0' in tab.locator(".a3c-note").inner_text()
+    assert seen.errors == []
+
+
+@pytest.mark.browser
+def test_poles_rest_while_nobody_can_see_them(visit):
+    tab, _ = visit(BALANCE, motion="no-preference")
+    tab.evaluate("document.querySelector('.a3c-live').before(Object.assign("
+                 "document.createElement('div'), {id: 'far'}))")  # fmt: skip
+    tab.locator(".a3c-main").click()
+    tab.locator(".a3c-told").filter(has_text="episodes").wait_for()
+    tab.evaluate("document.querySelector('#far').setAttribute('class', 'far'); "
+                 "document.styleSheets[0].insertRule('.far { height: 300vh }')")  # fmt: skip
+    tab.wait_for_timeout(300)
+    told = tab.locator(".a3c-told").text_content()
+    tab.wait_for_timeout(500)
+    assert tab.locator(".a3c-told").text_content() == told
+    tab.locator(".a3c-live").scroll_into_view_if_needed()
+    tab.wait_for_timeout(500)
+    assert tab.locator(".a3c-told").text_content() != told
+
+
+@pytest.mark.browser
+def test_training_leaves_the_page_its_time(visit):
+    """A frame trains for so many milliseconds and no longer, however much there is to do."""
+    tab, _ = visit(BALANCE)
+    steps = tab.evaluate(
+        """asked => {
+          const a3c = {};
+          for (const module of a3cModules) module(a3c);
+          const learning = new a3c.Learning(asked, 0);
+          const after = [3000, 150000].map(steps => (learning.go_on(steps, 9), learning.steps));
+          learning.go_on(5000);
+          return [...after, learning.steps];
+        }""",
+        balance.balance_data()["worlds"][0],
+    )
+    assert 0 < steps[0] <= steps[1] < 150_000
+    assert steps[2] == steps[1] or 5_000 <= steps[2] < 5_016, "a rollout may go beyond"
+
+
 # --- Everybody --------------------------------------------------------------------------------
 
 # Everything open, everything run.
@@ -1063,7 +1168,7 @@ OPEN = "() => document.querySelectorAll('.a3c-live details').forEach(d => d.open
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES])
+@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES, BALANCE])
 def test_an_element_is_accessible(visit, page, mode, width):
     """With everything open, after it ran; nothing is wider than a phone."""
     tab, _ = visit(page, mode=mode, width=width)
@@ -1076,6 +1181,8 @@ def test_an_element_is_accessible(visit, page, mode, width):
         tab.get_by_role("button", name="Later").click()
     elif page == PUSHES:
         tab.get_by_role("button").last.click()
+    elif page == BALANCE:
+        tab.locator(".a3c-main").click()
     else:
         changed(tab, lambda: tab.get_by_role("button", name=re.compile("Train")).click())
     tab.wait_for_timeout(900)

@@ -22,7 +22,7 @@
     };
   }
 
-  function make_settings(config, total_steps) {
+  function make_settings(config, total_steps, numbers_at_start = 1, numbers_per_step = 2) {
     const per_worker = (value) =>
       Array.isArray(value) ? value : new Array(config.num_workers).fill(value);
     const points = Array.isArray(config.lr_anneal) ? config.lr_anneal : [];
@@ -30,6 +30,7 @@
       rollout_length: Int32Array.from(per_worker(config.rollout_length)),
       entropy_coef: Float64Array.from(per_worker(config.entropy_coef)),
       gamma: config.gamma,
+      gae_lambda: config.gae_lambda ?? 1.0, // runs recorded before there was one have none
       window: config.window ?? 0,
       global_critic: config.critic === "global",
       actor_lr: Float64Array.from(per_worker(config.actor_lr)),
@@ -45,6 +46,8 @@
       sync_every: config.sync_every,
       num_workers: config.num_workers,
       total_steps,
+      numbers_at_start,
+      numbers_per_step,
     };
   }
 
@@ -79,7 +82,7 @@
     };
   }
 
-  function make_local(workers, theta, V, num_uniforms) {
+  function make_local(workers, theta, V, num_uniforms, walker_size = 0) {
     const counters = () => new Int32Array(workers.length);
     return {
       theta: workers.map(() => theta.slice()),
@@ -95,6 +98,7 @@
       uniforms_used: counters(),
       episode_return: new Float64Array(workers.length),
       uniforms: workers.map(() => new Float64Array(num_uniforms)),
+      walker: workers.map(() => new Float64Array(walker_size)),
     };
   }
 

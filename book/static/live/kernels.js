@@ -1,4 +1,4 @@
-// The algorithm, one function per equation: the twin of a3c_tut/kernels.py.
+// The algorithm, one function per equation: the twin of a3c_tut/engine/kernels.py.
 //
 // Same names, same order, same arithmetic in the same order; what the functions mean stands in
 // Python. A table is one flat array: theta[state * num_actions + a] is Python's theta[state, a].
@@ -128,6 +128,20 @@
     }
   }
 
+  function compute_lambda_advantages(
+    states, rewards, length, terminated, V, gamma, gae_lambda, advantages,
+  ) {
+    let advantage = 0.0;
+    let following = terminated ? 0.0 : V[states[length]];
+    for (let t = length - 1; t >= 0; t--) {
+      const value = V[states[t]];
+      const surprise = rewards[t] + gamma * following - value;
+      advantage = surprise + gamma * gae_lambda * advantage;
+      advantages[t] = advantage;
+      following = value;
+    }
+  }
+
   function accumulate_gradients(rollout, num_actions, length, entropy_coef, gradient) {
     let num_rows = 0, total_entropy = 0.0;
     for (let t = 0; t < length; t++) {
@@ -233,7 +247,7 @@
 
   Object.assign(a3c, {
     make_rollout, make_gradient, softmax, entropy, choose, choose_start, step, collect_rollout,
-    compute_n_step_advantages, accumulate_gradients, gradient_norm, clip_gradients, is_finite,
-    apply_sgd, decay_power, apply_rmsprop,
+    compute_n_step_advantages, compute_lambda_advantages, accumulate_gradients, gradient_norm,
+    clip_gradients, is_finite, apply_sgd, decay_power, apply_rmsprop,
   });
 });

@@ -30,13 +30,34 @@
     return config.shared_statistics ? 1 : config.num_workers;
   }
 
+  /** What a turn reads of a table or of a task, which has a model; and what it is made of. */
+  function world_of(world, config, total_steps) {
+    if (world.model) {
+      const settings = a3c.make_settings(config, total_steps, ...a3c.numbers_for(world.world));
+      return [
+        a3c.control_arrays(world, config), settings, a3c.make_network_scratch(settings, world),
+        world.world.walker_size, a3c.NETWORK_PARTS,
+      ];
+    }
+    const arrays = a3c.world_arrays(world, config), settings = a3c.make_settings(config, total_steps);
+    return [arrays, settings, a3c.make_scratch(settings, arrays), 0, a3c.TABLE_PARTS];
+  }
+
+  /** Tables of zeros, or a network drawn at random. */
+  function fresh(world, config, seed, size) {
+    if (!world.model) return new Float64Array(size);
+    const own = new SeedSequence(seed).spawn(config.num_workers + 2)[config.num_workers + 1];
+    return a3c.initial_parameters(world.model, world.world, own);
+  }
+
   /** All workers of a run, taking turns in a given order. */
   class TableCrew {
     constructor(world, config, total_steps, seed) {
-      const arrays = a3c.world_arrays(world, config);
-      const settings = a3c.make_settings(config, total_steps);
+      const [arrays, settings, scratch, walker_size, parts] = world_of(world, config, total_steps);
       const { num_states, num_actions } = arrays;
-      const theta = new Float64Array(num_states * num_actions), V = new Float64Array(num_states);
+      const theta = fresh(world, config, seed, num_states * num_actions);
+      const V = new Float64Array(num_states);
+      this.parts = parts;
       const longest = Math.max(...settings.rollout_length);
       const workers = Array.from({ length: config.num_workers }, (_, worker) => worker);
       this.run = {
@@ -44,8 +65,8 @@
         settings,
         shared: a3c.make_shared(theta, V),
         statistics: a3c.make_statistics(statistics_owners(config), num_states, num_actions),
-        me: a3c.make_local(workers, theta, V, Math.max(UNIFORMS_AHEAD, 4 * longest)),
-        scratch: a3c.make_scratch(settings, arrays),
+        me: a3c.make_local(workers, theta, V, Math.max(UNIFORMS_AHEAD, 4 * longest), walker_size),
+        scratch,
         log: a3c.make_log(),
       };
       this.streams = worker_seeds(seed, config.num_workers).map((one) => new PCG64(one));
@@ -70,7 +91,7 @@
       let turn = 0, why = NEEDS_UNIFORMS;
       while (why === NEEDS_UNIFORMS) {
         this.refill();
-        [turn, why] = take_turns(this.run, schedule, turn, stop_at);
+        [turn, why] = take_turns(this.run, schedule, turn, stop_at, this.parts);
       }
       return [why === DIVERGED, ...drain(this.run.log)];
     }

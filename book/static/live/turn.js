@@ -6,8 +6,8 @@
 (globalThis.a3cModules ??= []).push(function turn(a3c) {
   "use strict";
   const {
-    collect_rollout, compute_n_step_advantages, accumulate_gradients, gradient_norm, clip_gradients,
-    apply_sgd, apply_rmsprop, STEPS, UPDATES, ROWS_PUSHED, LOG_ROWS,
+    collect_rollout, compute_n_step_advantages, compute_lambda_advantages, accumulate_gradients,
+    gradient_norm, clip_gradients, apply_sgd, apply_rmsprop, STEPS, UPDATES, ROWS_PUSHED, LOG_ROWS,
   } = a3c;
 
   // Why a loop of turns came back.
@@ -35,22 +35,32 @@
     return old;
   }
 
-  function numbers_needed(rollout_length) {
-    return 1 + 2 * rollout_length;
+  function numbers_needed(rollout_length, at_start = 1, per_step = 2) {
+    return at_start + per_step * rollout_length;
   }
 
   function owner_of(statistics, index) {
     return statistics.updates.length > 1 ? index : 0;
   }
 
+  function compute_advantages(settings, rollout, length, terminated, V) {
+    if (settings.gae_lambda < 1.0)
+      compute_lambda_advantages(
+        rollout.states, rollout.rewards, length, terminated, V, settings.gamma,
+        settings.gae_lambda, rollout.advantages,
+      );
+    else
+      compute_n_step_advantages(
+        rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
+        rollout.advantages,
+      );
+  }
+
   function compute_gradient(run, index, length, terminated, V) {
     const { settings, world } = run;
     const { rollout, gradient } = run.scratch;
     const num_actions = world.num_actions;
-    compute_n_step_advantages(
-      rollout.states, rollout.rewards, length, terminated, V, settings.gamma, settings.window,
-      rollout.advantages,
-    );
+    compute_advantages(settings, rollout, length, terminated, V);
     const [num_rows, mean_entropy] = accumulate_gradients(
       rollout, num_actions, length, settings.entropy_coef[run.me.worker[index]], gradient,
     );
@@ -177,13 +187,21 @@
     sync(run, index);
   }
 
-  function take_turns(run, schedule, first, stop_at) {
+  /** What a turn is made of; a network's turn has others in the places of some. */
+  const TABLE_PARTS = { prepare, between, finish_turn };
+
+  function take_turns(run, schedule, first, stop_at, parts = TABLE_PARTS) {
+    const { prepare, between, finish_turn } = parts;
     let turn = first;
     while (turn < schedule.length) {
       const index = schedule[turn];
       if (run.shared.counters[STEPS] >= stop_at) return [turn, FINISHED];
       if (run.log.filled[1] - run.log.drained[1] >= LOG_ROWS) return [turn, LOG_FULL];
-      const most = numbers_needed(run.settings.rollout_length[run.me.worker[index]]);
+      const { settings } = run;
+      const most = numbers_needed(
+        settings.rollout_length[run.me.worker[index]], settings.numbers_at_start,
+        settings.numbers_per_step,
+      );
       if (run.me.cursor[index] + most > run.me.uniforms[index].length)
         return [turn, NEEDS_UNIFORMS];
       const [walk, first_formed] = prepare(run, index);
@@ -198,7 +216,7 @@
   }
 
   Object.assign(a3c, {
-    DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED, annealing, compute_gradient, prepare, push,
-    between, after, finish_turn, take_turns,
+    DONE, NEEDS_UNIFORMS, LOG_FULL, FINISHED, DIVERGED, TABLE_PARTS, annealing, compute_advantages,
+    compute_gradient, prepare, push, between, after, finish_turn, take_turns,
   });
 });

@@ -148,7 +148,8 @@
 if (typeof importScripts === "function") {
   // This file was started as a worker.
   importScripts(
-    "random.js", "portable.js", "kernels.js", "log.js", "buffers.js", "turn.js", "training.js",
+    "random.js", "portable.js", "kernels.js", "log.js", "buffers.js", "turn.js", "networks.js",
+    "motion.js", "network.js", "network_turn.js", "training.js",
   );
   const a3c = {};
   const [first, ...others] = globalThis.a3cModules; // this file's own module came first
