@@ -16,8 +16,8 @@ import numpy as np
 
 from a3c_tut import A3CConfig, TableWorld, cliff_world, train
 from a3c_tut.control import cart_pole, one_hot, pendulum
-from a3c_tut.networks import MLP, network_config
 from a3c_tut.files import print_what_can_be
+from a3c_tut.networks import MLP, network_config
 
 STEPS = 3_000
 KEPT = Path(__file__).with_suffix(".json")
