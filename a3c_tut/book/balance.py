@@ -200,7 +200,7 @@ def fallback(
     task, total = Task(world, MLP()), total_steps or scene.total_steps
     untrained = Job.fresh(task, config, seed=seed).theta[0]
     result = train(key, config, total_steps=total, seed=seed)
-    films = [play(task, parameters, seed) for parameters in (untrained, result.parameters)]
+    films = [play(task, parameters, seed) for parameters in (untrained, result.state["theta"][0])]
     figure = new_figure(WIDTH, 4.6)
     before, after, returns = figure.subplots(3, 1, height_ratios=(1, 1, 3.2))
     limit = world.max_episode_steps
