@@ -4,7 +4,7 @@
 (globalThis.a3cModules ??= []).push(Object.assign(function balance(a3c) {
   "use strict";
   const { h, s, number } = a3c;
-  const SECONDS = 20; // that a run takes, where the machine is fast enough
+  const SECONDS = 20; // that a run takes, where the machine is fast enough: slowly first, so that poles fall
   const BUDGET = 9; // milliseconds of training in a frame at most
   const WINDOW = 50; // episodes in the moving average
   const STAGES = [0.05, 0.1, 0.2, 0.4, 1]; // of the run, a click each
@@ -314,7 +314,7 @@
     const data = a3c.data_of(host);
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     let asked = data.worlds[0], seed = data.seed;
-    let learning, players, stage, curve, frame = 0, before = 0, painted = 0, due = 0, seen = true;
+    let learning, players, stage, curve, frame = 0, before = 0, painted = 0, seconds = 0, seen = true;
     let moving = false, announced = "";
 
     // --- Controls -------------------------------------------------------------------------------
@@ -417,7 +417,7 @@
     function anew() {
       learning = new Learning(asked, seed);
       players = Array.from({ length: asked.config.num_workers }, (_, worker) => new Player(learning, worker, seed));
-      before = due = painted = 0;
+      before = painted = seconds = 0;
       announced = "false null";
       code.textContent = asked.python.replace("SEED", seed);
       caption.textContent = asked.caption;
@@ -430,9 +430,9 @@
       const passed = before ? Math.min(now - before, 100) / 1000 : 0;
       before = now;
       if (!learning.over) {
-        due += (passed / SECONDS) * asked.total_steps;
+        const total = asked.total_steps, due = total * ((seconds += passed) / SECONDS) ** 2;
         learning.go_on(due, BUDGET);
-        due = Math.min(due, learning.steps + asked.total_steps / 100); // what was missed is let go
+        if (learning.steps < due) seconds = SECONDS * Math.sqrt(learning.steps / total); // no hurry
       }
       players.forEach((player) => player.advance(passed));
       stage.draw();
