@@ -19,7 +19,7 @@ from a3c_tut.control import COMPILED, TABLE
 from a3c_tut.engine.crew import Job
 from a3c_tut.engine.motion import control_arrays, move, numbers_for, observe, reset
 from a3c_tut.engine.network import act, forward, make_network_rollout
-from a3c_tut.experiments import moving_average
+from a3c_tut.experiments import final_return, moving_average
 from a3c_tut.figures import (
     BLACK,
     BLUE,
@@ -200,14 +200,14 @@ def fallback(
     task, total = Task(world, MLP()), total_steps or scene.total_steps
     untrained = Job.fresh(task, config, seed=seed).theta[0]
     result = train(key, config, total_steps=total, seed=seed)
-    films = [play(task, parameters, seed) for parameters in (untrained, result.state["theta"][0])]
+    films = [play(task, theta, seed) for theta in (untrained, result.state["theta"][0])]
     figure = new_figure(WIDTH, 4.6)
     before, after, returns = figure.subplots(3, 1, height_ratios=(1, 1, 3.2))
     limit = world.max_episode_steps
     _film(before, films[0], limit, f"before training: an episode of {len(films[0]) - 1} steps")
     _film(after, films[1], limit, f"after training: an episode of {len(films[1]) - 1} steps")
     _curve(returns, result, scene)
-    mean = f"{moving_average(result.episodes['total_return'], WINDOW)[-1]:,.0f}".replace("-", "−")
+    mean = f"{final_return(result, WINDOW):,.0f}".replace("-", "−")
     lasted = f"{len(films[0]) - 1} and {len(films[1]) - 1} steps"
     return Fallback(
         figure,
