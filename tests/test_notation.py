@@ -11,9 +11,9 @@ PAGES = sorted([*BOOK.glob("*.ipynb"), *BOOK.glob("*.md")])
 
 #: Macros that set something, and mean nothing.
 LAYOUT = {
-    r"\begin", r"\end", r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\quad", r"\qquad",
-    r"\frac", r"\tfrac", r"\mathbb", r"\dots", r"\cdot", r"\mid", r"\ge", r"\le", r"\approx",
-    r"\leftarrow", r"\sqrt",
+    r"\begin", r"\end", r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\quad",
+    r"\qquad", r"\frac", r"\tfrac", r"\mathbb", r"\dots", r"\cdot", r"\mid", r"\ge", r"\le",
+    r"\approx", r"\leftarrow", r"\sqrt",
 }  # fmt: skip
 FORMULA = re.compile(r"\$\$(.*?)\$\$|(?<!\$)\$(?!\$)([^$\n]+?)\$", re.DOTALL)
 

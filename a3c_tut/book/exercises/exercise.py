@@ -20,7 +20,7 @@ Answer = Callable[..., Any]
 
 
 def mistake(hint: str) -> Callable[[Answer], Any]:
-    """Mark a function of an `Exercise` as a usual mistake, with what to say to a reader who makes it.
+    """Mark a function of an `Exercise` as a usual mistake, with what to say to its maker.
 
     Parameters
     ----------
