@@ -1,13 +1,16 @@
 """Where people really run it: containers, read-only installations, pipes, pools, old terminals."""
 
 import ast
+import copy
 import errno
 import json
+import multiprocessing
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +18,16 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world, replay, train
+from a3c_tut import (
+    A3CConfig,
+    DivergenceError,
+    TableWorld,
+    TrainingResult,
+    WorkerError,
+    cliff_world,
+    replay,
+    train,
+)
 from a3c_tut.checks import MOST
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.worlds import corridor_world, sparse_grid_world
@@ -457,3 +469,35 @@ def test_what_differs_is_not_equal(tmp_path):
     assert loaded == result
     loaded.state["V"][0] += 1e-9
     assert loaded != result
+
+
+# --- Errors from another process ------------------------------------------------------------------
+
+
+def diverge(_):
+    wild = A3CConfig(optimizer="sgd", actor_lr=1e300, critic_lr=1e300, reward_scale=1e10)
+    train(cliff_world(), wild, total_steps=1_000)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+)
+    "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+def test_errors_are_copied_with_what_they_know(copied):
+    killed = WorkerError(1, 250, "killed by signal 9", inside_lock=True)
+    again = copied(killed)
+    assert (str(again), vars(again)) == (str(killed), vars(killed))
+    with pytest.raises(DivergenceError) as diverged:
+        diverge(0)
+    again = copied(diverged.value)
+    assert (str(again), again.update) == (str(diverged.value), diverged.value.update)
+    assert again.result == diverged.value.result
+
+
+@pytest.mark.processes
+def test_a_run_that_diverges_in_a_pool_is_reported_and_the_pool_goes_on():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with pytest.raises(DivergenceError, match="not finite after update"):
+            list(pool.map(diverge, [0]))
+        assert pool.submit(abs, -1).result() == 1
