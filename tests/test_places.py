@@ -95,6 +95,32 @@ def test_a_small_world_runs_in_little_shared_memory():
     assert (code, out.strip()) == (0, "ran"), errors
 
 
+@on_linux
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "place", ["mount -t tmpfs -o ro tmpfs /dev/shm", "mount --bind /proc/self /dev/shm"],
+    ids=["read-only", "none"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_without_shared_memory_it_says_what_to_do(place, method):
+    program = IN_PROCESSES.format(rows=4, method=method)
+    code, _, errors = run_python(program, before=in_a_namespace(place))
+    assert code == 1
+    assert "no shared memory can be made here" in errors
+    assert "runner='emulated'" in errors
+    assert errors.count("Traceback") == 1
+
+
+@on_linux
+@pytest.mark.processes
+def test_too_little_is_said_without_a_lock_too():
+    program = IN_PROCESSES.format(rows=1000, method="fork")
+    hogwild = program.replace("num_workers=2", "num_workers=2, update_mode='hogwild'")
+    code, out, errors = run_python(hogwild, before=in_a_namespace(SMALL_SHM))
+    assert code == 0, errors
+    assert "of shared memory, and /dev/shm has 64 MiB" in out
+
+
 # --- No place for compiled code -----------------------------------------------------------------
 
 TRAIN = """
@@ -481,8 +507,6 @@ def diverge(_):
 
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
-)
-    "copied", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
 )
 def test_errors_are_copied_with_what_they_know(copied):
     killed = WorkerError(1, 250, "killed by signal 9", inside_lock=True)
