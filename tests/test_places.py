@@ -8,8 +8,10 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -28,8 +30,10 @@ from a3c_tut import (
     replay,
     train,
 )
-from a3c_tut.checks import MOST
+from a3c_tut.checks import MOST, affordable
 from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.engine.crew import memory_needed
+from a3c_tut.engine.runners import processes
 from a3c_tut.worlds import corridor_world, sparse_grid_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,6 +178,47 @@ def test_a_long_first_compilation_says_what_it_is(tmp_path):
     assert errors.count("a3c_tut compiles its kernels") == 1
     _, _, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path / "a"), A3C_QUIET="")
     assert "compiles" not in errors  # the second time it does not
+
+
+@compiled
+@pytest.mark.slow
+def test_the_first_call_compiles_nothing_twice_and_nothing_for_python(tmp_path):
+    """Kernels that only kernels call have no form that Python could call, until it does."""
+    code, out, errors = run_python(
+        TRAIN + "from a3c_tut.engine import kernels, portable\n"
+        "within = (kernels.softmax, kernels.choose, kernels.apply_sgd, portable.exp)\n"
+        "print([len(kernel.signatures) for kernel in within], portable.exp(0.0))\n",
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )
+    assert (code, out.splitlines()) == (0, ["48", "[0, 0, 0, 0] 1.0"]), errors
+    names = [path.name for path in tmp_path.rglob("*.nbc")]
+    assert len([name for name in names if name.startswith("kernels.softmax")]) == 1
+
+
+GUARDS = {
+    "settings": A3CConfig,
+    "size": lambda: affordable("a run", memory_needed(cliff_world(), A3CConfig())),
+    "place": lambda: processes.check_place("spawn"),
+    "interrupts": lambda: processes._interrupts().__enter__(),
+    "equality": lambda: cliff_world() == cliff_world(),
+    "prompt": lambda: repr(A3CConfig(gamma=0.5)),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_no_guard_costs_the_ordinary_case_a_millisecond(guard):
+    """The best of many: what the machine does meanwhile is not the guard's."""
+
+    def seconds():
+        began = time.perf_counter()
+        GUARDS[guard]()
+        return time.perf_counter() - began
+
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert min(seconds() for _ in range(200)) < 1e-3
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 # --- No script to import, no children allowed -----------------------------------------------------
