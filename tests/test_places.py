@@ -27,6 +27,7 @@ from a3c_tut import (
     TrainingResult,
     WorkerError,
     cliff_world,
+    experiments,
     replay,
     train,
 )
@@ -384,6 +385,38 @@ def test_every_choice_is_refused_shortly(name, odd):
     with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
         A3CConfig(**{name: odd})
     assert len(str(raised.value)) < 160
+
+
+RUN = train(cliff_world(), total_steps=600)
+MEASURES = {
+    "window": [
+        lambda n: experiments.moving_average([1.0, 2.0], n),
+        lambda n: experiments.steps_to_return(RUN, -20.0, n),
+        lambda n: experiments.learning_curve(RUN, [100], n),
+    ],
+    "episodes": [lambda n: experiments.final_return(RUN, n)],
+    "confidence": [lambda n: experiments.mean_interval([1.0, 2.0], n)],
+    "max_threads": [
+        lambda n: experiments.run_seeds(RUN.world, seeds=[0], measure=id, max_threads=n)
+    ],
+    "seeds": [lambda n: experiments.run_seeds(RUN.world, seeds=n, measure=id)],
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize(
+    "odd", [float("nan"), -1, 0, True, 1j, object(), Fraction(5, 2), -(10**400)],
+    ids=lambda odd: f"{type(odd).__name__}",
+)  # fmt: skip
+def test_what_measures_a_run_refuses_the_same(name, odd):
+    for measure in MEASURES[name]:
+        with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+            measure(odd)
+        assert len(str(raised.value)) < 200
+
+
+def test_a_run_without_an_episode_has_no_final_return():
+    assert np.isnan(experiments.final_return(train(cliff_world(), total_steps=3)))
 
 
 @pytest.mark.parametrize("half", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)], ids=type)
