@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from a3c_tut.results import TrainingResult
@@ -41,6 +41,10 @@ class DivergenceError(ArithmeticError):
             "actor_lr and critic_lr or set max_grad_norm"
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the run where the error is copied or comes from another process."""
+        return type(self), (self.result,)
+
 
 class WorkerError(RuntimeError):
     """A worker process raised an exception, or died.
@@ -67,3 +71,7 @@ class WorkerError(RuntimeError):
         self.reason = reason
         where = ", while it pushed" if inside_lock else ""
         super().__init__(f"worker {worker} {reason} at update {update}{where}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep what is known where the error is copied or comes from another process."""
+        return type(self), (self.worker, self.update, self.reason, self.inside_lock)

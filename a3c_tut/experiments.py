@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import chances, whole
+from a3c_tut.checks import chances, number, short, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import OUTSIDE
 from a3c_tut.engine.motion import control_arrays, numbers_for
@@ -77,6 +77,8 @@ def run_seeds(
     from tqdm.auto import tqdm
 
     seeds = _several(seeds)
+    if max_threads is not None:
+        whole("max_threads", max_threads, 1, also="None or ")
 
     def one(seed: int) -> Measure:
         return measure(train(world, config, seed=seed, **asked))
@@ -88,8 +90,12 @@ def run_seeds(
 
 def _several(seeds: Any) -> Sequence[int]:
     if isinstance(seeds, (int, np.integer)):
+        seeds = short(seeds)
         raise ValueError(f"seeds is {seeds}; allowed: a sequence of seeds, such as range({seeds})")
-    return list(seeds)
+    try:
+        return list(seeds)
+    except TypeError:
+        raise ValueError(f"seeds is {short(seeds)}; allowed: a sequence of seeds") from None
 
 
 def each_seed(function: Callable[[int], Measure], seeds: Sequence[int]) -> list[Measure]:
@@ -126,11 +132,17 @@ def moving_average(values: ArrayLike, window: int) -> NDArray[np.float64]:
     -------
     (M − window + 1,), empty where M < window
 
+    Raises
+    ------
+    ValueError
+        When the window is no whole number from 1.
+
     Examples
     --------
     >>> moving_average([1.0, 2.0, 6.0], 2).tolist()
     [1.5, 4.0]
     """
+    window = whole("window", window, 1)
     series = np.asarray(values, dtype=float)
     if len(series) < window:
         return np.zeros(0)
@@ -144,7 +156,12 @@ def final_return(result: TrainingResult, episodes: int = 100) -> float:
     ----------
     result : TrainingResult
     episodes : int from 1
-        All of them where there are fewer.
+        All of them where there are fewer; NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        When that is no whole number from 1.
 
     Examples
     --------
@@ -152,7 +169,8 @@ def final_return(result: TrainingResult, episodes: int = 100) -> float:
     >>> final_return(train(cliff_world(), total_steps=60_000)) > -19
     True
     """
-    return float(result.episodes["total_return"][-episodes:].mean())
+    returns = result.episodes["total_return"][-whole("episodes", episodes, 1) :]
+    return float(returns.mean()) if returns.size else np.nan
 
 
 def steps_to_return(result: TrainingResult, target: float, window: int = 50) -> float:
@@ -165,6 +183,11 @@ def steps_to_return(result: TrainingResult, target: float, window: int = 50) -> 
     result : TrainingResult
     target : float, in the world's units
     window : int from 1
+
+    Raises
+    ------
+    ValueError
+        When the window is no whole number from 1.
 
     Examples
     --------
@@ -209,8 +232,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
     sample = np.asarray(values, dtype=float)
     if sample.ndim != 1 or not sample.size:
         raise ValueError(f"values has the shape {sample.shape}; allowed: one measurement per seed")
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence!r}; allowed: above 0 and below 1")
+    number("confidence", confidence, "above 0 and below 1", lambda x: 0.0 < x < 1.0)
     mean = float(sample.mean())
     if not np.isfinite(mean):
         return np.nan, np.nan, np.nan
@@ -464,12 +486,18 @@ def learning_curve(result: TrainingResult, at: ArrayLike, window: int = 50) -> N
     (P,) floats
         In the world's units; NaN where fewer episodes have ended.
 
+    Raises
+    ------
+    ValueError
+        When the window is no whole number from 1.
+
     Examples
     --------
     >>> from a3c_tut import corridor_world, train
     >>> learning_curve(train(corridor_world(6), total_steps=10_000), [0, 10_000])
     array([nan,  1.])
     """
+    window = whole("window", window, 1)
     means = moving_average(result.episodes["total_return"], window)
     ended = np.searchsorted(result.episodes["step"], np.asarray(at), side="right")
     if not means.size:

@@ -1,13 +1,18 @@
 """Where people really run it: containers, read-only installations, pipes, pools, old terminals."""
 
 import ast
+import copy
 import errno
 import json
+import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,9 +20,21 @@ import gymnasium
 import numpy as np
 import pytest
 
-from a3c_tut import A3CConfig, TableWorld, TrainingResult, cliff_world, replay, train
-from a3c_tut.checks import MOST
+from a3c_tut import (
+    A3CConfig,
+    DivergenceError,
+    TableWorld,
+    TrainingResult,
+    WorkerError,
+    cliff_world,
+    experiments,
+    replay,
+    train,
+)
+from a3c_tut.checks import MOST, affordable
 from a3c_tut.engine.atomics import COMPILED
+from a3c_tut.engine.crew import memory_needed
+from a3c_tut.engine.runners import processes
 from a3c_tut.worlds import corridor_world, sparse_grid_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +100,32 @@ def test_a_small_world_runs_in_little_shared_memory():
     assert (code, out.strip()) == (0, "ran"), errors
 
 
+@on_linux
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "place", ["mount -t tmpfs -o ro tmpfs /dev/shm", "mount --bind /proc/self /dev/shm"],
+    ids=["read-only", "none"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_without_shared_memory_it_says_what_to_do(place, method):
+    program = IN_PROCESSES.format(rows=4, method=method)
+    code, _, errors = run_python(program, before=in_a_namespace(place))
+    assert code == 1
+    assert "no shared memory can be made here" in errors
+    assert "runner='emulated'" in errors
+    assert errors.count("Traceback") == 1
+
+
+@on_linux
+@pytest.mark.processes
+def test_too_little_is_said_without_a_lock_too():
+    program = IN_PROCESSES.format(rows=1000, method="fork")
+    hogwild = program.replace("num_workers=2", "num_workers=2, update_mode='hogwild'")
+    code, out, errors = run_python(hogwild, before=in_a_namespace(SMALL_SHM))
+    assert code == 0, errors
+    assert "of shared memory, and /dev/shm has 64 MiB" in out
+
+
 # --- No place for compiled code -----------------------------------------------------------------
 
 TRAIN = """
@@ -136,6 +179,47 @@ def test_a_long_first_compilation_says_what_it_is(tmp_path):
     assert errors.count("a3c_tut compiles its kernels") == 1
     _, _, errors = run_python(TRAIN, NUMBA_CACHE_DIR=str(tmp_path / "a"), A3C_QUIET="")
     assert "compiles" not in errors  # the second time it does not
+
+
+@compiled
+@pytest.mark.slow
+def test_the_first_call_compiles_nothing_twice_and_nothing_for_python(tmp_path):
+    """Kernels that only kernels call have no form that Python could call, until it does."""
+    code, out, errors = run_python(
+        TRAIN + "from a3c_tut.engine import kernels, portable\n"
+        "within = (kernels.softmax, kernels.choose, kernels.apply_sgd, portable.exp)\n"
+        "print([len(kernel.signatures) for kernel in within], portable.exp(0.0))\n",
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )
+    assert (code, out.splitlines()) == (0, ["48", "[0, 0, 0, 0] 1.0"]), errors
+    names = [path.name for path in tmp_path.rglob("*.nbc")]
+    assert len([name for name in names if name.startswith("kernels.softmax")]) == 1
+
+
+GUARDS = {
+    "settings": A3CConfig,
+    "size": lambda: affordable("a run", memory_needed(cliff_world(), A3CConfig())),
+    "place": lambda: processes.check_place("spawn"),
+    "interrupts": lambda: processes._interrupts().__enter__(),
+    "equality": lambda: cliff_world() == cliff_world(),
+    "prompt": lambda: repr(A3CConfig(gamma=0.5)),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_no_guard_costs_the_ordinary_case_a_millisecond(guard):
+    """The best of many: what the machine does meanwhile is not the guard's."""
+
+    def seconds():
+        began = time.perf_counter()
+        GUARDS[guard]()
+        return time.perf_counter() - began
+
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert min(seconds() for _ in range(200)) < 1e-3
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 # --- No script to import, no children allowed -----------------------------------------------------
@@ -303,6 +387,38 @@ def test_every_choice_is_refused_shortly(name, odd):
     assert len(str(raised.value)) < 160
 
 
+RUN = train(cliff_world(), total_steps=600)
+MEASURES = {
+    "window": [
+        lambda n: experiments.moving_average([1.0, 2.0], n),
+        lambda n: experiments.steps_to_return(RUN, -20.0, n),
+        lambda n: experiments.learning_curve(RUN, [100], n),
+    ],
+    "episodes": [lambda n: experiments.final_return(RUN, n)],
+    "confidence": [lambda n: experiments.mean_interval([1.0, 2.0], n)],
+    "max_threads": [
+        lambda n: experiments.run_seeds(RUN.world, seeds=[0], measure=id, max_threads=n)
+    ],
+    "seeds": [lambda n: experiments.run_seeds(RUN.world, seeds=n, measure=id)],
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize(
+    "odd", [float("nan"), -1, 0, True, 1j, object(), Fraction(5, 2), -(10**400)],
+    ids=lambda odd: f"{type(odd).__name__}",
+)  # fmt: skip
+def test_what_measures_a_run_refuses_the_same(name, odd):
+    for measure in MEASURES[name]:
+        with pytest.raises(ValueError, match=f"^{name} is .*; allowed: ") as raised:
+            measure(odd)
+        assert len(str(raised.value)) < 200
+
+
+def test_a_run_without_an_episode_has_no_final_return():
+    assert np.isnan(experiments.final_return(train(cliff_world(), total_steps=3)))
+
+
 @pytest.mark.parametrize("half", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)], ids=type)
 def test_a_number_of_any_kind_is_kept_as_a_float(half):
     config = A3CConfig(**dict.fromkeys(FLOATS, half))
@@ -457,3 +573,33 @@ def test_what_differs_is_not_equal(tmp_path):
     assert loaded == result
     loaded.state["V"][0] += 1e-9
     assert loaded != result
+
+
+# --- Errors from another process ------------------------------------------------------------------
+
+
+def diverge(_):
+    wild = A3CConfig(optimizer="sgd", actor_lr=1e300, critic_lr=1e300, reward_scale=1e10)
+    train(cliff_world(), wild, total_steps=1_000)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+)
+def test_errors_are_copied_with_what_they_know(copied):
+    killed = WorkerError(1, 250, "killed by signal 9", inside_lock=True)
+    again = copied(killed)
+    assert (str(again), vars(again)) == (str(killed), vars(killed))
+    with pytest.raises(DivergenceError) as diverged:
+        diverge(0)
+    again = copied(diverged.value)
+    assert (str(again), again.update) == (str(diverged.value), diverged.value.update)
+    assert again.result == diverged.value.result
+
+
+@pytest.mark.processes
+def test_a_run_that_diverges_in_a_pool_is_reported_and_the_pool_goes_on():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with pytest.raises(DivergenceError, match="not finite after update"):
+            list(pool.map(diverge, [0]))
+        assert pool.submit(abs, -1).result() == 1

@@ -7,11 +7,15 @@ import ast
 import doctest
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import code_size
 import mutations
 import pytest
+import yaml
+
+import a3c_tut
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +62,36 @@ def test_files_are_small(tracked):
 def test_nothing_built_is_tracked(tracked):
     built = re.compile(r"(^|/)(_build|\.venv|__pycache__|\.jupyter_cache|.*\.egg-info)/")
     assert [name for name in tracked if built.search(name)] == []
+
+
+def test_the_version_is_the_same_wherever_it_stands():
+    """It is written once for Python: the archives take it from the package."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == a3c_tut.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert a3c_tut.__version__ in re.search(r"^## (.*)$", changes, re.M)[1]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "a3c_tut.__version__"}
+
+
+def workflow(name):
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    return yaml.load(text, yaml.BaseLoader)  # as it is written: `on` is no boolean
+
+
+def test_workflows_meet_other_machines_and_keep_no_password():
+    jobs = workflow("ci")["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13"]
+    machines = jobs["machines"]["strategy"]["matrix"]
+    assert machines["python-version"] == ["3.11", "3.12", "3.13"]
+    families = {"ubuntu-24.04-arm", "macos", "windows", "windows-11-arm"}
+    assert {f for f in families if any(m.startswith(f) for m in machines["os"])} == families
+    assert workflow("release")["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+    assert workflow("weekly")["jobs"]["report"]["permissions"] == {"issues": "write"}
+    for path in sorted(ROOT.glob(".github/workflows/*.yml")):
+        assert "secrets." not in path.read_text(encoding="utf-8")
+        assert workflow(path.stem)["permissions"] == {"contents": "read"}
 
 
 def test_lock_holds_what_pyproject_asks_for():

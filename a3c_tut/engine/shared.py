@@ -210,7 +210,14 @@ def _reserved(size: int) -> SharedMemory:
 
     Linux gives out more than there is and kills whoever writes to the rest. Containers have 64 MB.
     """
-    memory = SharedMemory(create=True, size=size)
+    try:
+        memory = SharedMemory(create=True, size=size)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"no shared memory can be made here ({error.strerror}); allowed: a system, or a "
+            f"container, with a {_SHM} that can be written, or runner='emulated'",
+        ) from None
     handle = getattr(memory, "_fd", -1)
     if not os.path.isdir(_SHM) or not hasattr(os, "posix_fallocate") or handle < 0:
         return memory
