@@ -241,7 +241,7 @@ def _points(given: Any) -> tuple[tuple[float, float], ...] | None:
         math.isfinite(factor) and factor >= 0 for factor in factors
     ):
         raise ValueError(
-            f"lr_anneal is {given!r}; allowed: None, 'global', 'per_worker', or pairs (share of "
-            "total_steps, factor): shares that rise from 0 to 1, factors from 0"
+            f"lr_anneal is {short(given)}; allowed: None, 'global', 'per_worker', or pairs (share, "
+            "factor), shares rising from 0 to 1, factors from 0"
         )
     return points

@@ -112,7 +112,14 @@ class Layout(NamedTuple):
 
     @property
     def num_hidden(self) -> int:
-        """Neurons in the hidden layers of one tower."""
+        """Neurons in the hidden layers of one tower.
+
+        Examples
+        --------
+        >>> from a3c_tut.control import cart_pole
+        >>> layout(MLP(hidden=(8, 5)), cart_pole()).num_hidden
+        13
+        """
         return int(self.sizes[1:].sum())
 
 
@@ -123,6 +130,11 @@ def layout(model: MLP, world: ControlWorld) -> Layout:
     ----------
     model : MLP
     world : ControlWorld
+
+    Raises
+    ------
+    ValueError
+        For a network that convolves in a world that shows no image.
 
     Examples
     --------
@@ -267,15 +279,36 @@ class Task:
 
     @property
     def layout(self) -> Layout:
-        """Where each layer stands."""
+        """Where each layer stands.
+
+        Examples
+        --------
+        >>> from a3c_tut.control import cart_pole
+        >>> Task(cart_pole(), MLP()).layout.policy_at
+        1216
+        """
         return layout(self.model, self.world)
 
     @property
     def num_states(self) -> int:
-        """Rows of the table of parameters: one."""
+        """Rows of the table of parameters: one.
+
+        Examples
+        --------
+        >>> from a3c_tut.control import cart_pole
+        >>> Task(cart_pole(), MLP()).num_states
+        1
+        """
         return 1
 
     @property
     def num_actions(self) -> int:
-        """Columns of the table of parameters: all of them."""
+        """Columns of the table of parameters: all of them.
+
+        Examples
+        --------
+        >>> from a3c_tut.control import cart_pole
+        >>> Task(cart_pole(), MLP(hidden=())).num_actions
+        15
+        """
         return self.layout.num_parameters

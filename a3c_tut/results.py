@@ -321,29 +321,80 @@ class NetworkResult(TrainingResult):
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """All parameters of the shared network, (P,)."""
+        """All parameters of the shared network, (P,).
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> train("Pendulum-v1", total_steps=500).parameters.shape
+        (1251,)
+        """
         return self.state["theta"][0]
 
     @property
     def model(self) -> LearnedNetwork:
-        """The shared network, to be called with an observation."""
+        """The shared network, to be called with an observation.
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> policy, value = train("CartPole-v1", total_steps=500).model([0.0, 0.0, 0.1, 0.0])
+        >>> policy.shape
+        (2,)
+        """
         return LearnedNetwork(
             Task(self.world, self.network), self.parameters, self.config.reward_scale
         )
 
     @property
     def theta(self) -> NDArray[np.float64]:
-        """No table here: raises an AttributeError."""
+        """No table here.
+
+        Raises
+        ------
+        AttributeError
+            Always: see `parameters` and `model`.
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> hasattr(train("CartPole-v1", total_steps=100), "theta")
+        False
+        """
         raise _no_table("theta")
 
     @property
     def policy(self) -> NDArray[np.float64]:
-        """No table here: raises an AttributeError."""
+        """No table here.
+
+        Raises
+        ------
+        AttributeError
+            Always: see `parameters` and `model`.
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> hasattr(train("CartPole-v1", total_steps=100), "policy")
+        False
+        """
         raise _no_table("policy")
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """No table here: raises an AttributeError."""
+        """No table here.
+
+        Raises
+        ------
+        AttributeError
+            Always: see `parameters` and `model`.
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> hasattr(train("CartPole-v1", total_steps=100), "values")
+        False
+        """
         raise _no_table("values")
 
     @property

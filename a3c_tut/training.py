@@ -154,12 +154,6 @@ def train(
         )
     else:
         _check_same(start, asked, config, total_steps, seed)
-        if isinstance(asked, Task) and asked.world.motion == OUTSIDE:
-            raise ValueError(
-                f"resume_from is given for {asked.world.name!r}, whose environment keeps its own "
-                "state; allowed: a new run that begins with what that one learned: "
-                "initial_parameters=result.parameters"
-            )
         if not (initial_theta is initial_values is initial_parameters is None):
             raise ValueError(
                 "initial parameters are given with resume_from; allowed: one of the two"
@@ -169,9 +163,9 @@ def train(
         turns, order = _schedule(schedule, config, seed, start)
     else:
         turns, order = None, "recorded"
-    stop_at = _NEVER if order == "given" else total_steps
-    if stop_after is not None:
-        stop_at = min(stop_at, stop_after)
+    stop_at = min(
+        _NEVER if order == "given" else total_steps, _NEVER if stop_after is None else stop_after
+    )
     job = Job(
         asked, config, int(total_steps), _plain(seed), initial["theta"],
         initial["values"] * config.reward_scale, None if start is None else start.state,
@@ -184,10 +178,21 @@ def train(
     ):
         if turns is not None:
             return run.emulated(turns, bar, callback, callback_every)
-        looks = [] if callback is None else [(callback_every, callback)]
-        if checkpoint_path is not None and checkpoint_every is not None:
-            looks.append((checkpoint_every, lambda so_far: so_far.save(checkpoint_path)))
+        looks = _looks(callback, callback_every, checkpoint_path, checkpoint_every)
         return run.in_processes(start_method, on_worker_failure, bar, looks)
+
+
+def _looks(
+    callback: Look | None,
+    callback_every: int,
+    checkpoint_path: str | os.PathLike[str] | None,
+    checkpoint_every: int | None,
+) -> list[tuple[int, Look]]:
+    """Return what is to look at a run in processes, and how often."""
+    looks = [] if callback is None else [(callback_every, callback)]
+    if checkpoint_path is not None and checkpoint_every is not None:
+        looks.append((checkpoint_every, lambda so_far: so_far.save(checkpoint_path)))
+    return looks
 
 
 def _initial(job: Job, theta: Any, values: Any, parameters: Any) -> dict[str, NDArray[Any]]:
@@ -563,7 +568,13 @@ def _check_same(
     total_steps: int,
     seed: Seed,
 ) -> None:
-    """Say what differs between a run and the one it is to continue."""
+    """Say what differs between a run and the one it is to continue, or why none can."""
+    if isinstance(asked, Task) and asked.world.motion == OUTSIDE:
+        raise ValueError(
+            f"resume_from is given for {asked.world.name!r}, whose environment keeps its own "
+            "state; allowed: a new run that begins with what that one learned: "
+            "initial_parameters=result.parameters"
+        )
     if isinstance(asked, Task):
         same_world = isinstance(start, NetworkResult) and start.world == asked.world
         if isinstance(start, NetworkResult) and start.network != asked.model:

@@ -25,6 +25,7 @@ REFUSED = {
     "num_workers": (WHOLE, [0, -1, 2.0, "3", None, True, NAN]),
     "rollout_length": (WHOLE, [0, -5, 2.5, "5", None, True]),
     "gamma": ("a number from 0 to 1", [-0.01, 1.01, NAN, INF, "0.9", None, True, 1j]),
+    "gae_lambda": ("a number from 0 to 1", [-0.01, 1.01, NAN, INF, "0.9", None, True, 1j]),
     "entropy_coef": (FROM_0, [-1e-9, NAN, INF, "0", None, False]),
     "actor_lr": (FROM_0, [-0.1, NAN, INF, "0.1", None]),
     "critic_lr": (FROM_0, [-0.1, NAN, -INF, "0.1", None]),
@@ -34,7 +35,7 @@ REFUSED = {
     "rmsprop_epsilon": (ABOVE_0, [0, -1e-8, NAN, INF, None]),
     "shared_statistics": ("True or False", [None, 0, 1, "yes"]),
     "lr_anneal": (
-        "None, 'global', 'per_worker', or pairs (share of total_steps, factor): shares that rise "
+        "None, 'global', 'per_worker', or pairs (share, factor), shares rising "
         "from 0 to 1, factors from 0",
         [
             "linear",
@@ -141,7 +142,7 @@ ALLOWED_SCHEDULES = "'round_robin', 'random', a RandomSchedule or a list of work
 #: Arguments of `train`, and the beginning of what it says.
 NOT_RUN = {
     "world is None": ({"world": None}, "world is None; allowed: a TableWorld"),
-    "world is an id": ({"world": "FrozenLake-v1"}, "world is 'FrozenLake-v1'; allowed: a Table"),
+    "world is an array": ({"world": [[0, 1]]}, "world is [[0, 1]]; allowed: a TableWorld"),
     "config is a dict": ({"config": {"gamma": 0.9}}, "config is {'gamma': 0.9}; allowed: an A3C"),
     "no steps": ({"total_steps": 0}, "total_steps is 0; allowed: a whole number from 1"),
     "endless steps": ({"total_steps": 10**30}, f"total_steps is {10**30}; allowed: a whole number"),

@@ -63,7 +63,18 @@ class Outside:
     def step(
         self, choice: int, force: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float, bool, bool]:
-        """Take an action; return the observation, the reward, and whether and how it ended."""
+        """Take an action; return the observation, the reward, and whether and how it ended.
+
+        Parameters
+        ----------
+        choice : int, the action where there are some to choose from
+        force : (A,), the action where it is numbers
+
+        Raises
+        ------
+        ValueError
+            When the reward or the observation is not finite.
+        """
         space = self._env.action_space
         if self._world.continuous:
             action: Any = force.reshape(space.shape).astype(space.dtype)

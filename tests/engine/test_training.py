@@ -721,7 +721,7 @@ class TestResume:
             ({"total_steps": 500}, r"total_steps is 500; allowed.*600"),
             ({"world": cliff_world(4, 10)}, "world differs"),
             ({"world": SLIPPERY}, "world differs"),
-            ({"initial_theta": np.zeros((48, 4))}, "initial tables are given with resume_from"),
+            ({"initial_theta": np.zeros((48, 4))}, "initial parameters are given with resume_from"),
             ({"schedule": [0, 0, 0]}, "schedule does not begin with the schedule of resume_from"),
             ({"schedule": [2, 1, 0] * 100}, "schedule does not begin with the schedule"),
         ],

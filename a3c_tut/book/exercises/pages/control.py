@@ -148,7 +148,7 @@ class HandedOverOnce(Exercise):
 
     @staticmethod
     def stub(gradients):
-        return gradients  # yours
+        return [0.0] * len(gradients)  # yours
 
     @staticmethod
     def solution(gradients):
