@@ -11,13 +11,13 @@ schedule, the order in which its workers pushed.
 The package has three layers; each knows only those below it, and `book` stands on both others:
 
 + a3c_tut ---------------- what you import ---------------------------------+
-| worlds · envs · exact            the worlds, and the truth about them      |
-| config · schedules               what a run is asked for                   |
+| worlds · control · envs · exact  the worlds, and the truth about them      |
+| config · schedules · networks    what a run is asked for                   |
 | training · results · errors      train, replay, and what comes back        |
 | experiments · monitoring         many runs, alarms                         |
 | figures · lab · gen_a3c_figures  pictures, the lab, the tutorial's script  |
 + a3c_tut.engine --------- what runs ---------------------------------------+
-| kernels · turn · crew            a function per equation, a turn, the loop |
+| kernels · network · turn · crew  a function per equation, a turn, the loop |
 | worker · team · shared · atomics processes that share memory               |
 | runners                          who starts, orders, watches and stops     |
 + a3c_tut.book ----------- what only the pages import ----------------------+
