@@ -17,7 +17,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults evidence resettle
+	test-browser test-notebooks test-site test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults network-defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -126,6 +126,9 @@ bench-peers: ## measure stable-baselines3 and pfrl beside it (a quarter of an ho
 
 defaults: $(READY) ## look for a better default on every world (some minutes; see benchmarks/defaults.py)
 	$(PY) benchmarks/defaults.py
+
+network-defaults: $(READY) ## judge what networks are trained with (ten minutes; see benchmarks/network_defaults.py)
+	$(PY) benchmarks/network_defaults.py
 
 clean: ## remove what was built; the environments stay (rm -r .venv .arm removes them too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
