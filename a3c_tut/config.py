@@ -242,6 +242,6 @@ def _points(given: Any) -> tuple[tuple[float, float], ...] | None:
     ):
         raise ValueError(
             f"lr_anneal is {short(given)}; allowed: None, 'global', 'per_worker', or pairs (share, "
-            "factor), shares rising from 0 to 1, factors from 0"
+            "factor), shares rising from 0 to 1"
         )
     return points

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import secrets
 import sys
 import tempfile
 from pathlib import Path
+
+#: Temporary files that may exist. Whatever an interrupt leaves here is removed as Python ends: it
+#: may come between two lines of `written_whole`, where no `finally` catches it.
+_LEFT: set[Path] = set()
+
+
+@atexit.register
+def _remove_leftovers() -> None:
+    for path in list(_LEFT):
+        path.unlink(missing_ok=True)
+        _LEFT.discard(path)
 
 
 def print_what_can_be() -> None:
@@ -51,28 +64,26 @@ class written_whole:  # noqa: N801  (reads like a function)
         given = os.fspath(self._path)
         if self._path.is_dir():
             raise IsADirectoryError(f"path is {given!r}, a folder; allowed: a file's path")
+        own = f".{self._path.name}.{secrets.token_hex(4)}{self._path.suffix}"
+        self._temporary = self._path.parent / own
+        _LEFT.add(self._temporary)
         try:
-            handle, name = tempfile.mkstemp(
-                prefix=f".{self._path.name}.", suffix=self._path.suffix, dir=self._path.parent
-            )
+            os.close(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as error:
+            _LEFT.discard(self._temporary)
             raise type(error)(
                 f"path is {given!r}, whose folder cannot be written ({error.strerror}); allowed: a "
                 "path in a folder that exists and can be written"
             ) from None
-        os.close(handle)
-        self._temporary = Path(name)
         return self._temporary
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None:
-                mask = os.umask(0)
-                os.umask(mask)
-                self._temporary.chmod(0o666 & ~mask)  # mkstemp is stricter than an ordinary open
                 os.replace(self._temporary, self._path)
         finally:
             self._temporary.unlink(missing_ok=True)
+            _LEFT.discard(self._temporary)
 
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:

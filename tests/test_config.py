@@ -35,8 +35,7 @@ REFUSED = {
     "rmsprop_epsilon": (ABOVE_0, [0, -1e-8, NAN, INF, None]),
     "shared_statistics": ("True or False", [None, 0, 1, "yes"]),
     "lr_anneal": (
-        "None, 'global', 'per_worker', or pairs (share, factor), shares rising "
-        "from 0 to 1, factors from 0",
+        "None, 'global', 'per_worker', or pairs (share, factor), shares rising from 0 to 1",
         [
             "linear",
             True,

@@ -603,3 +603,24 @@ def test_a_run_that_diverges_in_a_pool_is_reported_and_the_pool_goes_on():
         with pytest.raises(DivergenceError, match="not finite after update"):
             list(pool.map(diverge, [0]))
         assert pool.submit(abs, -1).result() == 1
+
+
+def test_an_interrupt_between_two_lines_leaves_no_temporary_file(tmp_path):
+    """It may come where no `finally` is: as Python ends, what is left is removed."""
+    program = f"""
+import os
+from a3c_tut import files
+
+def interrupted(handle, close=os.close):
+    close(handle)
+    raise KeyboardInterrupt
+
+os.close = interrupted
+with files.written_whole({str(tmp_path / "result.txt")!r}):
+    pass
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "KeyboardInterrupt" in done.stderr
+    assert list(tmp_path.iterdir()) == []
