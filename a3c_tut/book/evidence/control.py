@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from a3c_tut.book.places import in_data
 from a3c_tut.control import ControlWorld
 from a3c_tut.engine import network
 from a3c_tut.networks import MLP, layout
@@ -84,3 +86,21 @@ def gradient_check(world: ControlWorld, model: MLP, seed: int = 0) -> Checked:
         errors.append(abs((sides[0] - sides[1]) / (2 * _STEP) - derivative))
     largest = float(np.abs(gradient).max())
     return Checked(largest, float(max(errors)) / largest)
+
+
+def judged() -> dict[str, dict[str, Any]]:
+    """Return how the networks' defaults did on seeds that had no part in their choice.
+
+    Returns
+    -------
+    mapping of a world's name to "met" and "of" (seeds), "median" and "worst" (returns)
+        As `benchmarks/network_defaults.py` found it.
+
+    Examples
+    --------
+    >>> sorted(judged()["CartPole-v1"])
+    ['median', 'met', 'of', 'worst']
+    """
+    record = json.loads(in_data("record-networks.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = record["judged"]
+    return found
