@@ -193,6 +193,19 @@ def test_code_keeps_its_spaces(site, page):
     assert [text for text in code if "\N{NO-BREAK SPACE}" in text] == []
 
 
+#: The seed's sections, by the pages that they are on.
+SECTIONS = {
+    "introduction": "1", "theory": "2", "objective": "2.1", "updates": "2.2", "stability": "2.3",
+    "applications": "3", "cpu_training": "3.1", "sparse_rewards": "3.2", "control": "3.3",
+    "best_practices": "3.4", "python_practice": "4", "result": "5", "summary": "6",
+}  # fmt: skip
+
+
+def test_sections_have_the_seeds_numbers(site):
+    titles = {page: article(site, f"book/{page}.html").h1.get_text() for page in SECTIONS}
+    assert {page: title.split(". ")[0] for page, title in titles.items()} == SECTIONS
+
+
 def test_equations_are_numbered_through_the_book(site):
     found = [tag.get_text() for p in PAGES for tag in article(site, p).select(".eqno")]
     found = [re.search(r"\(\d+\)", text).group() for text in found]
