@@ -8,12 +8,12 @@ everywhere. `train("CartPole-v1")` makes one by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from a3c_tut.checks import MOST, whole
+from a3c_tut.checks import MOST, short, whole
 from a3c_tut.shown import html, text
 from a3c_tut.worlds import TableWorld, corridor_world
 
@@ -81,7 +81,7 @@ class ControlWorld:
     observation_names: tuple[str, ...] = ()
     table: TableWorld = _NO_TABLE
     image_shape: tuple[int, ...] = ()
-    make: Any = None
+    make: Any = field(default=None, compare=False)
     observation_is_a_number: bool = False
     observation_scale: float = 1.0
 
@@ -100,7 +100,8 @@ class ControlWorld:
         """
         if self.make is None:
             raise ValueError(
-                f"make is None in {self.name!r}; allowed: a world from from_gymnasium(...)"
+                f"make is None in {self.name!r}: a file keeps an environment's id, but no "
+                "function; allowed: dataclasses.replace(result, world=from_gymnasium(function))"
             )
         import gymnasium
 
@@ -116,7 +117,9 @@ class ControlWorld:
             "observation": f"{self.observation_size} numbers"
             + (f": {', '.join(self.observation_names)}" if self.observation_names else ""),
             "action": actions,
-            "time limit": f"{self.max_episode_steps:,} steps",
+            "time limit": "none"
+            if self.max_episode_steps == MOST
+            else f"{self.max_episode_steps:,} steps",
         }
 
     def __repr__(self) -> str:
@@ -227,14 +230,15 @@ def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 0.1) -> 
     ----------
     make : str, or function of nothing
         The environment's id, or a function that returns a new environment; with worker processes
-        one that can be pickled, such as a function of a module.
+        one that can be pickled, such as a function of a module. A saved result keeps an id, but no
+        function: give it back with `dataclasses.replace(result, world=from_gymnasium(make))`.
     reward_scale : float above 0
         By which `network_config` multiplies rewards.
 
     Raises
     ------
     ValueError
-        For an environment whose spaces a network here cannot take.
+        For an environment that there is not, or whose spaces a network here cannot take.
 
     Examples
     --------
@@ -249,10 +253,16 @@ def from_gymnasium(make: str | Callable[[], Any], reward_scale: float = 0.1) -> 
 
     if not isinstance(make, str) and not callable(make):
         raise ValueError(
-            f"make is {make!r}; allowed: an id, or a function that returns a new environment"
+            f"make is {make!r}; allowed: an id, or a function that returns a new environment, such "
+            "as lambda: gymnasium.make('Acrobot-v1')"
         )
-    env = gymnasium.make(make) if isinstance(make, str) else make()
-    name = make if isinstance(make, str) else str(env)
+    try:
+        env = gymnasium.make(make) if isinstance(make, str) else make()
+    except gymnasium.error.Error as error:
+        raise ValueError(
+            f"make is {make!r}, of which Gymnasium says: {error}; allowed: an environment's id"
+        ) from None
+    name = make if isinstance(make, str) else env.spec.id if env.spec is not None else str(env)
     limit = env.spec.max_episode_steps if env.spec is not None else None
     env.close()
     return ControlWorld(
@@ -312,3 +322,36 @@ COMPILED: dict[str, Callable[[], ControlWorld]] = {
     "CartPole-v1": cart_pole,
     "Pendulum-v1": pendulum,
 }
+
+
+def control_world(given: Any) -> ControlWorld:
+    """Return a world from its name: the compiled one if there is one, else Gymnasium's.
+
+    Parameters
+    ----------
+    given : ControlWorld, an environment's id, or a function or class that makes one
+
+    Raises
+    ------
+    ValueError
+        When it is none of these.
+
+    Examples
+    --------
+    >>> control_world("CartPole-v1").motion == CART_POLE
+    True
+    >>> control_world(3)
+    Traceback (most recent call last):
+    ...
+    ValueError: world is 3; allowed: a ControlWorld, the id of a Gymnasium environment, or a function that returns a new one
+    """  # noqa: E501
+    if isinstance(given, ControlWorld):
+        return given
+    if isinstance(given, str):
+        return COMPILED[given]() if given in COMPILED else from_gymnasium(given)
+    if callable(given) and not isinstance(given, TableWorld):
+        return from_gymnasium(given)
+    raise ValueError(
+        f"world is {short(given)}; allowed: a ControlWorld, the id of a Gymnasium environment, or "
+        "a function that returns a new one"
+    )

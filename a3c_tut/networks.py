@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from a3c_tut.checks import whole
 from a3c_tut.config import A3CConfig
-from a3c_tut.control import ControlWorld
+from a3c_tut.control import ControlWorld, control_world
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class MLP:
 
     Parameters
     ----------
-    hidden : sequence of ints from 1
+    hidden : sequence of up to 8 ints from 1 to 4096
         Neurons per hidden layer; empty: actor and critic are linear, without biases.
     shared : bool
         Whether actor and critic read the same hidden layers, or have some each.
@@ -47,7 +47,9 @@ class MLP:
 
     def __post_init__(self) -> None:
         if isinstance(self.hidden, (str, int)) or len(self.hidden) > 8:
-            raise ValueError(f"hidden is {self.hidden!r}; allowed: up to 8 whole numbers from 1")
+            raise ValueError(
+                f"hidden is {self.hidden!r}; allowed: up to 8 whole numbers, such as (32, 32)"
+            )
         sizes = tuple(whole("hidden", n, 1, most=4096) for n in self.hidden)
         object.__setattr__(self, "hidden", sizes)
         if not isinstance(self.shared, bool):
@@ -219,24 +221,35 @@ def initial_parameters(
     return parameters
 
 
-def network_config(world: ControlWorld, **changes: Any) -> A3CConfig:
+def network_config(world: ControlWorld | str, **changes: Any) -> A3CConfig:
     """Return the settings that `train` uses for a network where it is given none.
+
+    The defaults of `A3CConfig` are those of tables, and learn little here: begin with these.
 
     Found by hand on cart-pole and pendulum, and judged on other seeds, and on Acrobot, by
     `benchmarks/network_defaults.py`. Rewards are scaled so that they are about 1.
 
     Parameters
     ----------
-    world : ControlWorld
+    world : ControlWorld, or an environment's id
     **changes
         Settings that are to differ.
 
+    Returns
+    -------
+    A3CConfig
+
+    Raises
+    ------
+    ValueError
+        For a world that is none, or a setting out of range.
+
     Examples
     --------
-    >>> from a3c_tut.control import pendulum
-    >>> network_config(pendulum(), num_workers=4).rollout_length
+    >>> network_config("Pendulum-v1", num_workers=4).rollout_length
     16
     """
+    world = control_world(world)
     return A3CConfig(**{**_DEFAULTS, "reward_scale": world.reward_scale, **changes})
 
 

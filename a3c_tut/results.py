@@ -120,7 +120,7 @@ class TrainingResult:
     def _about(self) -> tuple[str, dict[str, str]]:
         returns = self.episodes["total_return"][-100:]
         last = f"; the last {len(returns)} returned {returns.mean():.4g}" if len(returns) else ""
-        return f"TrainingResult of {self.world.name!r}", {
+        return f"{type(self).__name__} of {self.world.name!r}", {
             "asked": f"{self.config!r}, seed {self.seed}, {self.total_steps:,} steps",
             "run": f"{self.steps:,} steps in {len(self.updates):,} updates, {self.runner}",
             "episodes": f"{len(self.episodes):,}{last}",
@@ -299,7 +299,11 @@ class NetworkResult(TrainingResult):
     ----------
     world : ControlWorld
     network : MLP
-        The network that was asked for.
+        The network that was asked for (`train`'s `model`).
+    model : LearnedNetwork
+        The network that was learned: call it with an observation.
+    parameters : (P,) floats
+        Its parameters.
 
     Examples
     --------
@@ -443,6 +447,9 @@ class LearnedNetwork:
         self.task, self.parameters = task, parameters
         self._scale, self._where = reward_scale, task.layout
         self._room = make_network_rollout(1, self._where)
+
+    def __repr__(self) -> str:
+        return f"LearnedNetwork of {self.task.world.name!r}, {self.parameters.size:,} parameters"
 
     def __call__(self, observation: ArrayLike) -> tuple[Any, float]:
         """Return the policy in the state that is observed, and its value in the world's units.

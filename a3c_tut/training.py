@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import affordable, finite, one_of, whole
+from a3c_tut.checks import affordable, finite, one_of, short, whole
 from a3c_tut.config import A3CConfig
-from a3c_tut.control import COMPILED as COMPILED_WORLDS
-from a3c_tut.control import OUTSIDE, ControlWorld, from_gymnasium
+from a3c_tut.control import OUTSIDE, ControlWorld, control_world
 from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
@@ -68,10 +68,12 @@ def train(
     ----------
     world : TableWorld, ControlWorld, id of a Gymnasium environment, or a function that returns one
         "CartPole-v1" and "Pendulum-v1" are compiled; all others step in Python, and their own
-        steps are then most of the time.
+        steps are then most of the time. An id gives a network, for FrozenLake-v1 too: tables are
+        learned from `TableWorld.from_gymnasium("FrozenLake-v1")`.
     config : A3CConfig, optional
-        Default: `A3CConfig()` for tables, `network_config(world)` for networks.
-    model : MLP, optional
+        Default: `A3CConfig()` for tables, `network_config(world)` for networks. To change one
+        setting of a network's, begin there: `network_config(world, num_workers=4)`.
+    model : MLP or Convolutional, optional
         The network, for a ControlWorld; default: `MLP()`.
     total_steps : int from 1
         Environment steps of all workers together, and the horizon of the annealing. The push that
@@ -270,6 +272,7 @@ class _Run:
         """Run in worker processes."""
         num_workers = self._job.config.num_workers
         processes.check_place(start_method)
+        _check_made_anywhere(self._job.world, start_method)
         processes.warn_if_crowded(num_workers)
         team = TableTeam(self._job, self._stop_at)
         failures: list[WorkerError] = []
@@ -425,15 +428,26 @@ def _world(world: Any) -> TableWorld | ControlWorld:
     """Return a world; an id of Gymnasium's gives the compiled one if there is one."""
     if isinstance(world, (TableWorld, ControlWorld)):
         return world
-    if isinstance(world, str):
-        return COMPILED_WORLDS[world]() if world in COMPILED_WORLDS else from_gymnasium(world)
-    if callable(world) and not isinstance(world, type):
-        return from_gymnasium(world)
+    if isinstance(world, str) or (callable(world) and world is not TableWorld):
+        return control_world(world)
     raise ValueError(
-        f"world is {world!r}; allowed: a TableWorld, such as cliff_world() or "
+        f"world is {short(world)}; allowed: a TableWorld, such as cliff_world() or "
         "TableWorld.from_gymnasium('FrozenLake-v1'), a ControlWorld, such as cart_pole(), the id "
         "of a Gymnasium environment, or a function that returns a new one"
     )
+
+
+def _check_made_anywhere(asked: TableWorld | Task, start_method: str) -> None:
+    """Check that another process can make the environment."""
+    if start_method == "fork" or not isinstance(asked, Task):
+        return
+    try:
+        pickle.dumps(asked.world.make)
+    except Exception as error:
+        raise ValueError(
+            f"world is made by {short(asked.world.make)}, which worker processes cannot be sent "
+            f"({error}); allowed: an id, a function of a module, or start_method='fork'"
+        ) from None
 
 
 def _asked(
@@ -449,7 +463,10 @@ def _asked(
         return world
     model = MLP() if model is None else model
     if not isinstance(model, MLP):
-        raise ValueError(f"model is {model!r}; allowed: an MLP")
+        raise ValueError(
+            f"model is {short(model)}; allowed: an MLP, such as MLP(hidden=(32, 32)), or a "
+            "Convolutional, both of a3c_tut.networks"
+        )
     if config.critic == "global":
         raise ValueError(
             "critic is 'global' with a network, whose critic shares its layers with the actor; "

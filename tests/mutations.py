@@ -353,6 +353,9 @@ def main(wanted: str = "") -> int:
     if len({mutation.name for mutation in MUTATIONS}) != len(MUTATIONS):
         print("two mutations have the same name")
         return 2
+    if not chosen:
+        print(f"no planted fault has {wanted!r} in its name")
+        return 2
     failed = []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         unchanged = pool.submit(run_tests, None, sorted({mutation.tests for mutation in chosen}))

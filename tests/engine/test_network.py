@@ -1,5 +1,6 @@
 """Networks: every equation of Section 3.3 against finite differences, closed forms and tables."""
 
+import dataclasses
 import math
 
 import mpmath
@@ -15,7 +16,7 @@ from a3c_tut import (
     sparse_grid_world,
     train,
 )
-from a3c_tut.control import as_image, cart_pole, one_hot, pendulum
+from a3c_tut.control import as_image, cart_pole, from_gymnasium, one_hot, pendulum
 from a3c_tut.engine import motion, network
 from a3c_tut.engine.portable import cos, sin, tanh
 from a3c_tut.engine.streams import worker_seeds
@@ -385,8 +386,12 @@ class TestOutside:
     def test_a_function_is_not_saved_and_says_so(self, tmp_path):
         result = train(raising_never, total_steps=50)
         result.save(tmp_path / "run.npz")
+        loaded = TrainingResult.load(tmp_path / "run.npz")
+        assert loaded == result
         with pytest.raises(ValueError, match="make is None"):
-            replay(TrainingResult.load(tmp_path / "run.npz"))
+            replay(loaded)
+        given_back = dataclasses.replace(loaded, world=from_gymnasium(raising_never))
+        assert replay(given_back) == result
 
     def test_what_is_not_a_number_is_named(self):
         with pytest.raises(ValueError, match="gave the observation"):
@@ -401,11 +406,20 @@ class TestOutside:
         [
             ("Blackjack-v1", "observation_space of Blackjack-v1 is Tuple"),
             (3, "world is 3; allowed"),
+            ("NoSuch-v0", "make is 'NoSuch-v0', of which Gymnasium says"),
         ],
     )
     def test_what_it_cannot_take_is_named(self, make, message):
         with pytest.raises(ValueError, match=message):
             train(make, total_steps=100)
+
+    def test_a_function_that_cannot_be_sent_is_named(self):
+        with pytest.raises(ValueError, match="which worker processes cannot be sent"):
+            train(lambda: raising_never(), total_steps=100, runner="processes")
+
+    def test_a_class_is_a_function_that_returns_one(self):
+        gymnasium = pytest.importorskip("gymnasium.envs.classic_control")
+        assert len(train(gymnasium.CartPoleEnv, total_steps=200).updates) > 5
 
     @pytest.mark.processes
     @pytest.mark.parametrize("start_method", ["spawn", "fork"])
