@@ -346,11 +346,24 @@ def reader(request, chromium, origin):
         yield tab, seen
 
 
+#: Whether all code that scrolls can be reached by the keyboard.
+ALL_REACHED = """() => [...document.querySelectorAll('pre[tabindex]')].every(
+  e => e.scrollWidth <= e.clientWidth || e.tabIndex === 0)"""
+
+
+def playwright_error():
+    from playwright.sync_api import TimeoutError as GaveUp
+
+    return GaveUp
+
+
 def turn(tab, mode, width):
     """Give an open page this width, and this theme, by the theme's own button."""
     if tab.viewport_size["width"] != width:
         tab.set_viewport_size({"width": width, "height": HEIGHT})
-        tab.wait_for_timeout(400)  # the theme's, to see what scrolls now
+        # The theme sees what scrolls now, a while later; if it never does, axe will say so.
+        with contextlib.suppress(playwright_error()):
+            tab.wait_for_function(ALL_REACHED, timeout=5_000)
     for _ in range(3):  # light, dark, and what the system says
         if tab.evaluate("document.documentElement.dataset.mode") == mode:
             break

@@ -43,14 +43,21 @@ def hash_of(code):
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def policy_of(page):
-    """Return the policy of a page: its own lines of script and no others."""
+def handlers_of(page):
+    """Return the hashes of what a page runs when something is clicked: the theme's print button."""
+    return {hash_of(html.unescape(found["code"])) for found in HANDLER.finditer(page)}
+
+
+def policy_of(page, handlers):
+    """Return the policy of a page: its own lines of script, and the site's handlers.
+
+    Those of all pages, because the search page reads the others.
+    """
     scripts = {
         hash_of(found["code"])
         for found in SCRIPT.finditer(page)
         if "src=" not in found["attributes"] and not NO_CODE.search(found["attributes"])
     }
-    handlers = {hash_of(html.unescape(found["code"])) for found in HANDLER.finditer(page)}
     allowed = ["'self'", *(["'unsafe-hashes'"] if handlers else []), *sorted(scripts | handlers)]
     return "; ".join(f"{what} {who}" for what, who in {
         **POLICY, "script-src": " ".join(allowed)
@@ -61,9 +68,11 @@ def write_policies(app, exception):
     """Put the policy into every page, in front of everything that it is about."""
     if exception is not None or app.builder.format != "html":
         return
-    for path in sorted(Path(app.outdir).rglob("*.html")):
-        page = OLD.sub("", path.read_text(encoding="utf-8"))
-        meta = META.format(policy=policy_of(page))
+    paths = sorted(Path(app.outdir).rglob("*.html"))
+    pages = {path: OLD.sub("", path.read_text(encoding="utf-8")) for path in paths}
+    handlers = set().union(*map(handlers_of, pages.values()))
+    for path, page in pages.items():
+        meta = META.format(policy=policy_of(page, handlers))
         page = HEAD.sub(lambda head: f"{head[0]}\n{meta}", page, count=1)  # noqa: B023 - used at once
         path.write_text(page, encoding="utf-8", newline="\n")
 
