@@ -116,7 +116,17 @@ def compiled_yardstick(folder: str) -> tuple[str, str] | None:
     program = os.path.join(folder, "yardstick")
     source = str(FOLDER / "yardstick.c")
     settings = yardstick_settings(A3CConfig())
-    command = [compiler, "-O3", "-march=native", *settings, "-o", program, source, "-lm"]
+    command = [
+        compiler,
+        "-O3",
+        "-march=native",
+        "-ffp-contract=off",
+        *settings,
+        "-o",
+        program,
+        source,
+        "-lm",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"the C yardstick does not compile:\n{done.stderr}", file=sys.stderr)

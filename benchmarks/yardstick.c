@@ -18,6 +18,28 @@
 #include <string.h>
 #include <time.h>
 
+/* The package's own exp and log (a3c_tut/engine/portable.py), so that both do the same sums. */
+static inline double own_exp(double x) {
+  if (x < -746.0) return 0.0;
+  int k = (int)(0.5 - x * 1.4426950408889634);
+  double r = (x + k * 0x1.62e42feep-1) + k * 0x1.a39ef35793c76p-33, r2 = r * r, r4 = r2 * r2;
+  double series = ((1.0 / 2 + r * (1.0 / 6)) + r2 * (1.0 / 24 + r * (1.0 / 120)))
+    + r4 * (((1.0 / 720 + r * (1.0 / 5040)) + r2 * (1.0 / 40320 + r * (1.0 / 362880)))
+    + r4 * ((1.0 / 3628800 + r * (1.0 / 39916800)) + r2 * (1.0 / 479001600 + r * (1.0 / 6227020800))));
+  return ldexp(1.0 + (r + r2 * series), -k);
+}
+
+static inline double own_log(double x) {
+  int e = 0;
+  while (x > 1.4142135623730951 && x < INFINITY) { x *= 0.5; e++; }
+  double f = x - 1.0, s = f / (2.0 + f), z = s * s, z2 = z * z, z4 = z2 * z2;
+  double R = z * (((2.0 / 3 + z * (2.0 / 5)) + z2 * (2.0 / 7 + z * (2.0 / 9)))
+    + z4 * (((2.0 / 11 + z * (2.0 / 13)) + z2 * (2.0 / 15 + z * (2.0 / 17)))
+    + z4 * (2.0 / 19 + z * (2.0 / 21))));
+  double half = 0.5 * f * f;
+  return e * 0x1.62e42feep-1 + (f - (half - (s * (half + R) + e * 0x1.a39ef35793c76p-33)));
+}
+
 enum { ROWS = 4, COLUMNS = 12, S = ROWS * COLUMNS, A = 4, LIMIT = 200 };
 enum { RING = 64, START = S - COLUMNS, GOAL = S - 1 };
 
@@ -86,8 +108,8 @@ static void run(int64_t total_steps) {
     while (length < T_MAX && !terminated && !truncated) {
       double largest = w->theta[s][0], total = 0.0;
       for (int a = 1; a < A; a++) if (w->theta[s][a] > largest) largest = w->theta[s][a];
-      for (int a = 0; a < A; a++) total += p[length][a] = exp(w->theta[s][a] - largest);
-      double log_total = log(total);
+      for (int a = 0; a < A; a++) total += p[length][a] = own_exp(w->theta[s][a] - largest);
+      double log_total = own_log(total);
       for (int a = 0; a < A; a++) {
         p[length][a] /= total;
         log_p[length][a] = (w->theta[s][a] - largest) - log_total;
