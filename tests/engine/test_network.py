@@ -20,7 +20,7 @@ from a3c_tut.control import as_image, cart_pole, from_gymnasium, one_hot, pendul
 from a3c_tut.engine import motion, network
 from a3c_tut.engine.portable import cos, sin, tanh
 from a3c_tut.engine.streams import worker_seeds
-from a3c_tut.experiments import evaluate
+from a3c_tut.experiments import evaluate, finite_differences
 from a3c_tut.networks import MLP, Convolutional, initial_parameters, layout
 
 MODELS = {
@@ -130,14 +130,10 @@ def test_backpropagation_is_the_gradient_of_equations_2_and_3(name, make_world):
     deviation = np.exp(parameters[where.log_sigma_at :]) if world.continuous else 0.0
     actions = rollout.outputs + deviation * rollout.noise  # constants, as targets are
     targets = rollout.values[:length] + rollout.advantages
-    numerical = np.zeros_like(gradient)
-    for i in range(len(parameters)):
-        sides = []
-        for step in (1e-5, -1e-5):
-            moved = parameters.copy()
-            moved[i] += step
-            sides.append(objective(where, world, moved, rollout, actions, targets, beta, weight))
-        numerical[i] = (sides[0] - sides[1]) / 2e-5
+    numerical = finite_differences(
+        lambda moved: objective(where, world, moved, rollout, actions, targets, beta, weight),
+        parameters,
+    )
     if not MODELS[name].hidden:
         numerical[where.policy_at + where.sizes[0] * where.num_outputs : where.value_at] = 0.0
         numerical[where.value_at + where.sizes[0]] = 0.0

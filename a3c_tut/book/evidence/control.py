@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from a3c_tut.book.places import in_data
 from a3c_tut.control import ControlWorld
 from a3c_tut.engine import network
+from a3c_tut.experiments import finite_differences
 from a3c_tut.networks import MLP, layout
 
-_BETA, _WEIGHT, _LENGTH, _STEP = 0.3, 0.7, 4, 1e-5
+_BETA, _WEIGHT, _LENGTH = 0.3, 0.7, 4
 
 
 class Checked(NamedTuple):
@@ -76,16 +77,9 @@ def gradient_check(world: ControlWorld, model: MLP, seed: int = 0) -> Checked:
             total += rollout.advantages[t] * log_pi[rollout.actions[t]] + bonus - _WEIGHT * loss
         return float(total)
 
-    errors = []
-    for i, derivative in enumerate(gradient):
-        sides = []
-        for step in (_STEP, -_STEP):
-            moved = parameters.copy()
-            moved[i] += step
-            sides.append(objective(moved))
-        errors.append(abs((sides[0] - sides[1]) / (2 * _STEP) - derivative))
+    errors = np.abs(finite_differences(objective, parameters) - gradient)
     largest = float(np.abs(gradient).max())
-    return Checked(largest, float(max(errors)) / largest)
+    return Checked(largest, float(errors.max()) / largest)
 
 
 def judged() -> dict[str, dict[str, Any]]:
