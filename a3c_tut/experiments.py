@@ -10,6 +10,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import fields, replace
 from statistics import NormalDist
 from typing import Any, NamedTuple, TypeVar
@@ -393,24 +394,24 @@ def _played_outside(
     """Return the returns of episodes in an environment that steps in Python."""
     world, model = learned.world, learned.model
     own, drawn = np.random.SeedSequence(seed).spawn(2)
-    outside, rng, returns = Outside(world, own), np.random.default_rng(drawn), np.zeros(episodes)
+    rng, returns = np.random.default_rng(drawn), np.zeros(episodes)
     limit = learned.config.max_episode_steps or world.max_episode_steps
-    for episode in range(episodes):
-        observation, ended, steps = outside.begin() / world.observation_scale, False, 0
-        while not ended and steps < limit:
-            policy, _ = model(observation)
-            choice, force = 0, np.zeros(world.action_size)
-            if world.continuous:
-                mean, deviation = policy
-                noise = 0.0 if greedy else deviation * rng.standard_normal(len(mean))
-                force = np.clip(mean + noise, -world.action_range, world.action_range)
-            else:
-                choice = int(policy.argmax() if greedy else rng.choice(len(policy), p=policy))
-            seen, reward, terminated, truncated = outside.step(choice, force)
-            observation, ended = seen / world.observation_scale, terminated or truncated
-            returns[episode] += reward
-            steps += 1
-    outside.close()
+    with closing(Outside(world, own)) as outside:
+        for episode in range(episodes):
+            seen, ended, steps = outside.begin(), False, 0
+            while not ended and steps < limit:
+                policy, _ = model.told(seen)
+                choice, force = 0, np.zeros(world.action_size)
+                if world.continuous:
+                    mean, deviation = policy
+                    noise = 0.0 if greedy else deviation * rng.standard_normal(len(mean))
+                    force = np.clip(mean + noise, -world.action_range, world.action_range)
+                else:
+                    choice = int(policy.argmax() if greedy else rng.choice(len(policy), p=policy))
+                seen, reward, terminated, truncated = outside.step(choice, force)
+                ended = terminated or truncated
+                returns[episode] += reward
+                steps += 1
     return returns
 
 

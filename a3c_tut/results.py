@@ -289,6 +289,20 @@ def _world_of(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[st
     return {"world": ControlWorld(**own), "network": kind(**about["network"])}
 
 
+class _NoTable:
+    """Stands where a result of tables has one, and says what to take instead."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, result: object, kind: type) -> Any:
+        if result is None:
+            return self
+        raise AttributeError(
+            f"{self._name!r} is a table, and this run learned a network; allowed: parameters, model"
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkResult(TrainingResult):
     """A result of a run that learned a network (Section 3.3).
@@ -350,56 +364,9 @@ class NetworkResult(TrainingResult):
             Task(self.world, self.network), self.parameters, self.config.reward_scale
         )
 
-    @property
-    def theta(self) -> NDArray[np.float64]:
-        """No table here.
-
-        Raises
-        ------
-        AttributeError
-            Always: see `parameters` and `model`.
-
-        Examples
-        --------
-        >>> from a3c_tut import train
-        >>> hasattr(train("CartPole-v1", total_steps=100), "theta")
-        False
-        """
-        raise _no_table("theta")
-
-    @property
-    def policy(self) -> NDArray[np.float64]:
-        """No table here.
-
-        Raises
-        ------
-        AttributeError
-            Always: see `parameters` and `model`.
-
-        Examples
-        --------
-        >>> from a3c_tut import train
-        >>> hasattr(train("CartPole-v1", total_steps=100), "policy")
-        False
-        """
-        raise _no_table("policy")
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """No table here.
-
-        Raises
-        ------
-        AttributeError
-            Always: see `parameters` and `model`.
-
-        Examples
-        --------
-        >>> from a3c_tut import train
-        >>> hasattr(train("CartPole-v1", total_steps=100), "values")
-        False
-        """
-        raise _no_table("values")
+    theta = _NoTable()
+    policy = _NoTable()
+    values = _NoTable()
 
     @property
     def _table(self) -> TableWorld:
@@ -411,12 +378,6 @@ class NetworkResult(TrainingResult):
         if not isinstance(self.world.make, str):  # a function cannot be kept
             own["make"] = None
         return {**super()._about_world(), "control": own, "network": asdict(self.network)}
-
-
-def _no_table(name: str) -> AttributeError:
-    return AttributeError(
-        f"{name!r} is a table, and this run learned a network; allowed: parameters, model"
-    )
 
 
 class LearnedNetwork:
@@ -463,9 +424,26 @@ class LearnedNetwork:
         policy, value : array and float
             The probabilities, (A,); of a Gaussian the means and the standard deviations, (A,) each.
         """
+        world = self.task.world
+        given = finite("observation", observation, (world.observation_size,))
+        return self.told(given * world.observation_scale)
+
+    def told(self, seen: NDArray[np.float64]) -> tuple[Any, float]:
+        """Return the same for what the network sees of an observation, already scaled.
+
+        Parameters
+        ----------
+        seen : (D,) floats
+
+        Examples
+        --------
+        >>> from a3c_tut import train
+        >>> policy, value = train("CartPole-v1", total_steps=500).model.told(np.zeros(4))
+        >>> policy.shape
+        (2,)
+        """
         where, room, world = self._where, self._room, self.task.world
-        seen = finite("observation", observation, (world.observation_size,))
-        room.observations[0] = seen * world.observation_scale
+        room.observations[0] = seen
         forward(self.parameters, where, room, 0)
         unused = np.zeros(2 * world.action_size)
         act(self.parameters, where, world.continuous, 1.0, room, 0, unused, 0)
