@@ -14,6 +14,10 @@ from pathlib import Path
 _LEFT: set[Path] = set()
 
 
+if hasattr(os, "register_at_fork"):  # a child must not remove what its parent writes
+    os.register_at_fork(after_in_child=_LEFT.clear)
+
+
 @atexit.register
 def _remove_leftovers() -> None:
     for path in list(_LEFT):

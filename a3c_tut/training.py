@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Literal
 
 import numpy as np
@@ -245,22 +246,21 @@ class _Run:
         self, order: Schedule, on_progress: Any, callback: Look | None, callback_every: int
     ) -> TrainingResult:
         """Run in this process."""
-        crew = TableCrew(self._job)
         episodes: list[NDArray[Any]] = []
         updates: list[NDArray[Any]] = []
-        while True:
-            before = crew.steps
-            until = self._stop_at if callback is None else before + callback_every
-            diverged, new_episodes, new_updates = emulated.run(
-                crew, order, min(until, self._stop_at), on_progress
-            )
-            episodes += new_episodes
-            updates += new_updates
-            result = self._result(episodes, updates, crew.state(), diverged)
-            used_up = crew.steps < min(until, self._stop_at)  # the schedule, that is
-            if crew.steps >= self._stop_at or used_up or (callback and callback(result)):
-                crew.close()
-                return result
+        with closing(TableCrew(self._job)) as crew:
+            while True:
+                before = crew.steps
+                until = self._stop_at if callback is None else before + callback_every
+                diverged, new_episodes, new_updates = emulated.run(
+                    crew, order, min(until, self._stop_at), on_progress
+                )
+                episodes += new_episodes
+                updates += new_updates
+                result = self._result(episodes, updates, crew.state(), diverged)
+                used_up = crew.steps < min(until, self._stop_at)  # the schedule, that is
+                if crew.steps >= self._stop_at or used_up or (callback and callback(result)):
+                    return result
 
     def in_processes(
         self,
@@ -303,13 +303,13 @@ class _Run:
     def _recomputed(self, workers: set[int], updates: NDArray[Any]) -> dict[int, State]:
         """Return the memory that workers had after their last push, from the schedule alone."""
         config = self._job.config
-        crew = TableCrew(self._job)
         before = () if self._start is None else self._start.schedule
         order = Given(np.concatenate([before, updates["worker"]]).astype(np.int64))
-        emulated.run(crew, order, _NEVER, lambda steps: None)
-        crew.close()
+        with closing(TableCrew(self._job)) as crew:
+            emulated.run(crew, order, _NEVER, lambda steps: None)
+            state = crew.state()
         own = config.optimizer == "rmsprop" and not config.shared_statistics
-        return {w: state_of_worker(crew.state(), w, own) for w in workers}
+        return {w: state_of_worker(state, w, own) for w in workers}
 
     def _result(
         self,

@@ -624,3 +624,21 @@ with files.written_whole({str(tmp_path / "result.txt")!r}):
     )
     assert "KeyboardInterrupt" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_does_not_remove_what_its_parent_writes(tmp_path):
+    program = f"""
+import os
+from a3c_tut import files
+
+with files.written_whole({str(tmp_path / "result.txt")!r}) as temporary:
+    temporary.write_text("whole")
+    child = os.fork()
+    if child == 0:
+        files._remove_leftovers()  # as when it ends
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert (tmp_path / "result.txt").read_text() == "whole"

@@ -182,8 +182,9 @@ def memory_needed(world: TableWorld | Task, config: A3CConfig) -> int:
     """
     table = 8 * world.num_states * (world.num_actions + 1)
     places = 8 * world.num_states
-    rollout = 8 * config.longest_rollout * (4 * world.num_actions + 8)
-    if isinstance(world, Task):
+    if isinstance(world, TableWorld):
+        rollout = 8 * config.longest_rollout * (4 * world.num_actions + 8)
+    else:
         where = world.layout
         step = int(where.sizes[0]) + 2 * where.num_hidden + 5 * where.num_outputs + 8
         rollout = 8 * (config.longest_rollout * step + 4 * where.num_parameters)
@@ -239,8 +240,8 @@ class TableCrew:
             return take_turns
         if not self._outsides:
             return network_turn.take_turns
-        parts = vars(outside.parts_of_a_turn(self._outsides))
-        return outside.interpreted(network_turn.take_turns, prepare=parts["prepare"])
+        prepare = outside.parts_of_a_turn(self._outsides).prepare
+        return outside.interpreted(network_turn.take_turns, prepare=prepare)
 
     @property
     def steps(self) -> int:

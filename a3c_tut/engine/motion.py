@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
-from a3c_tut.control import CART_POLE, PENDULUM, ControlWorld
+from a3c_tut.control import CART_POLE, PENDULUM, TABLE, ControlWorld
 from a3c_tut.engine.buffers import world_arrays
 from a3c_tut.engine.compiling import kernel
 from a3c_tut.engine.kernels import WorldArrays, choose_start
@@ -62,7 +62,7 @@ def control_arrays(world: ControlWorld, config: A3CConfig) -> ControlArrays:
     >>> control_arrays(cart_pole(), A3CConfig(max_episode_steps=50)).max_episode_steps
     50
     """
-    channels = world.image_shape[2] if world.image_shape and world.make is None else 1
+    channels = world.image_shape[2] if world.image_shape and world.motion == TABLE else 1
     backdrop = np.zeros(world.observation_size)
     if channels == 3:
         for channel, letter in ((1, "C"), (2, "G")):
