@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,7 @@ class ControlWorld:
             "observation": f"{self.observation_size} numbers"
             + (f": {', '.join(self.observation_names)}" if self.observation_names else ""),
             "action": actions,
+            "steps": "in Python, the environment's own" if self.motion == OUTSIDE else "compiled",
             "time limit": "none"
             if self.max_episode_steps == MOST
             else f"{self.max_episode_steps:,} steps",
@@ -313,6 +315,28 @@ def _done(name: str, space: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _asked_for(given: Any) -> Any:
+    """Return what makes an environment like a given one: its id, if that says all, or a function.
+
+    Whatever is no environment comes back as it is.
+    """
+    if isinstance(given, str):
+        return given
+    import gymnasium
+
+    if not isinstance(given, gymnasium.Env):
+        return given
+    spec = given.spec
+    if spec is None:
+        raise ValueError(
+            f"world is {short(given)}, which cannot be made again for every worker; allowed: its "
+            "class, or a function that returns a new one"
+        )
+    if spec == gymnasium.make(spec.id).spec:
+        return spec.id
+    return partial(gymnasium.make, spec)
+
+
 def _limit(max_episode_steps: Any) -> int:
     return whole("max_episode_steps", max_episode_steps, 1, most=MOST)
 
@@ -324,12 +348,15 @@ COMPILED: dict[str, Callable[[], ControlWorld]] = {
 }
 
 
-def control_world(given: Any) -> ControlWorld:
+def control_world(given: Any, compiled: bool = True) -> ControlWorld:
     """Return a world from its name: the compiled one if there is one, else Gymnasium's.
 
     Parameters
     ----------
-    given : ControlWorld, an environment's id, or a function or class that makes one
+    given : ControlWorld, an environment or its id, or a function or class that makes one
+        Of an environment only its `spec` is read: every worker makes one of its own.
+    compiled : bool
+        False asks for Gymnasium's own in any case.
 
     Raises
     ------
@@ -340,6 +367,8 @@ def control_world(given: Any) -> ControlWorld:
     --------
     >>> control_world("CartPole-v1").motion == CART_POLE
     True
+    >>> control_world("CartPole-v1", compiled=False).motion == OUTSIDE
+    True
     >>> control_world(3)
     Traceback (most recent call last):
     ...
@@ -347,8 +376,9 @@ def control_world(given: Any) -> ControlWorld:
     """  # noqa: E501
     if isinstance(given, ControlWorld):
         return given
+    given = _asked_for(given)
     if isinstance(given, str):
-        return COMPILED[given]() if given in COMPILED else from_gymnasium(given)
+        return COMPILED[given]() if compiled and given in COMPILED else from_gymnasium(given)
     if callable(given) and not isinstance(given, TableWorld):
         return from_gymnasium(given)
     raise ValueError(

@@ -44,6 +44,7 @@ def train(
     config: A3CConfig | None = None,
     *,
     model: MLP | None = None,
+    compiled: bool = True,
     total_steps: int = 60_000,
     seed: Seed = 0,
     runner: Literal["emulated", "processes"] = "emulated",
@@ -67,7 +68,7 @@ def train(
 
     Parameters
     ----------
-    world : TableWorld, ControlWorld, id of a Gymnasium environment, or a function that returns one
+    world : TableWorld, ControlWorld, Gymnasium environment, its id, or a function that returns one
         "CartPole-v1" and "Pendulum-v1" are compiled; all others step in Python, and their own
         steps are then most of the time. An id gives a network, for FrozenLake-v1 too: tables are
         learned from `TableWorld.from_gymnasium("FrozenLake-v1")`.
@@ -76,6 +77,8 @@ def train(
         setting of a network's, begin there: `network_config(world, num_workers=4)`.
     model : MLP or Convolutional, optional
         The network, for a ControlWorld; default: `MLP()`.
+    compiled : bool
+        False asks for Gymnasium's own steps where there are compiled ones.
     total_steps : int from 1
         Environment steps of all workers together, and the horizon of the annealing. The push that
         reaches it is the last; the overshoot is less than one rollout.
@@ -145,7 +148,7 @@ def train(
             result = train(cliff_world(), runner="processes")
             assert replay(result) == result
     """
-    asked, config = _checked(world, config, model, total_steps, seed, stop_after)
+    asked, config = _checked(_world(world, compiled), config, model, total_steps, seed, stop_after)
     whole("callback_every", callback_every, 1, most=_NEVER)
     _check_processes(
         config, runner, schedule, start_method, on_worker_failure, checkpoint_path, checkpoint_every
@@ -403,10 +406,9 @@ def _kind(asked: TableWorld | Task) -> tuple[type[TrainingResult], dict[str, Any
 
 
 def _checked(
-    world: Any, config: A3CConfig | None, model: MLP | None,
+    world: TableWorld | ControlWorld, config: A3CConfig | None, model: MLP | None,
     total_steps: int, seed: Seed, stop_after: int | None,
 ) -> tuple[TableWorld | Task, A3CConfig]:  # fmt: skip
-    world = _world(world)
     if config is None:
         config = A3CConfig() if isinstance(world, TableWorld) else network_config(world)
     if not isinstance(config, A3CConfig):
@@ -424,12 +426,15 @@ def _checked(
     return asked, config
 
 
-def _world(world: Any) -> TableWorld | ControlWorld:
-    """Return a world; an id of Gymnasium's gives the compiled one if there is one."""
+def _world(world: Any, compiled: bool) -> TableWorld | ControlWorld:
+    """Return a world; an id of Gymnasium's gives the compiled one if there is one and it may."""
+    if not isinstance(compiled, bool):
+        raise ValueError(f"compiled is {short(compiled)}; allowed: True or False")
     if isinstance(world, (TableWorld, ControlWorld)):
         return world
-    if isinstance(world, str) or (callable(world) and world is not TableWorld):
-        return control_world(world)
+    made = isinstance(world, str) or callable(world) or hasattr(world, "reset")
+    if made and world is not TableWorld:
+        return control_world(world, compiled)
     raise ValueError(
         f"world is {short(world)}; allowed: a TableWorld, such as cliff_world() or "
         "TableWorld.from_gymnasium('FrozenLake-v1'), a ControlWorld, such as cart_pole(), the id "

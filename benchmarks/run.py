@@ -14,15 +14,12 @@ import argparse
 import hashlib
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -30,9 +27,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import networks
 import numpy as np
+from measuring import (
+    FORKSERVER,
+    MILLION,
+    compiled_yardstick,
+    largest_difference,
+    process_run,
+    side_by_side,
+    streams,
+)
 from records import (
-    FOLDER,
     RECORDS,
     Line,
     aligned,
@@ -51,20 +57,13 @@ from a3c_tut import A3CConfig, TableWorld, cliff_world, train
 from a3c_tut.engine.buffers import make_local, world_arrays
 from a3c_tut.engine.crew import Job, TableCrew
 from a3c_tut.engine.kernels import make_gradient
-from a3c_tut.engine.runners import emulated, processes
+from a3c_tut.engine.runners import emulated
 from a3c_tut.engine.shared import block_layout
-from a3c_tut.engine.streams import worker_seeds
-from a3c_tut.engine.team import TableTeam
 from a3c_tut.experiments import run_seeds
 from a3c_tut.files import print_what_can_be
 from a3c_tut.schedules import RoundRobin
 
 CLIFF = cliff_world()
-MILLION = 1e6
-
-#: A server that has imported the package already starts workers in a tenth of a second.
-FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
-START_METHOD = "forkserver" if FORKSERVER else "spawn"
 
 
 def train_rate(config: A3CConfig, steps: int, best_of: int = 3) -> float:
@@ -80,151 +79,34 @@ def train_rate(config: A3CConfig, steps: int, best_of: int = 3) -> float:
 # --- Kernels ------------------------------------------------------------------------------------
 
 
-def streams(seed: int, num_workers: int) -> str:
-    """Return the state of each worker's generator, as the yardstick reads it."""
-    lines = []
-    for one in worker_seeds(seed, num_workers):
-        state: Any = np.random.PCG64(one).state["state"]
-        low = 2**64 - 1
-        numbers = (
-            state["state"] >> 64,
-            state["state"] & low,
-            state["inc"] >> 64,
-            state["inc"] & low,
-        )
-        lines.append(" ".join(map(str, numbers)))
-    return "\n".join(lines) + "\n"
-
-
-def yardstick_settings(config: A3CConfig) -> list[str]:
-    """Return a configuration as the compiler's arguments."""
-    constants = {
-        "N": config.num_workers, "T_MAX": config.rollout_length, "GAMMA": config.gamma,
-        "BETA": config.entropy_coef, "ACTOR_LR": config.actor_lr, "CRITIC_LR": config.critic_lr,
-        "MAX_NORM": config.max_grad_norm, "DECAY": config.rmsprop_decay,
-        "EPSILON": config.rmsprop_epsilon, "SCALE": config.reward_scale,
-    }  # fmt: skip
-    return [f"-D{name}={value!r}" for name, value in constants.items()]
-
-
-def compiled_yardstick(folder: str) -> tuple[str, str] | None:
-    """Compile the C yardstick; return its path and the compiler's version, or None without one."""
-    wanted = os.environ.get("CC", "")
-    compiler = next(filter(None, map(shutil.which, (wanted, "cc", "gcc", "clang"))), None)
-    if compiler is None:
-        return None
-    program = os.path.join(folder, "yardstick")
-    source = str(FOLDER / "yardstick.c")
-    settings = yardstick_settings(A3CConfig())
-    command = [
-        compiler,
-        "-O3",
-        "-march=native",
-        "-ffp-contract=off",
-        *settings,
-        "-o",
-        program,
-        source,
-        "-lm",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        print(f"the C yardstick does not compile:\n{done.stderr}", file=sys.stderr)
-        return None
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return program, version.stdout.partition("\n")[0]
-
-
 def kernels() -> list[Line]:
     """Compare the emulated runner with the same algorithm in C."""
     part, steps, config = "kernels", 600_000, A3CConfig()
-    with tempfile.TemporaryDirectory() as folder:
-        made = compiled_yardstick(folder)
-        if made is None:
+    with compiled_yardstick("yardstick.c", config) as c:
+        if c is None:
             rates = interleaved(part, 7, {"emulated": lambda: train_rate(config, steps)})
             return [
                 Line(part, "emulated runner / C", None, bar=0.5, note="SKIPPED: no C compiler"),
                 Line(part, "emulated runner", median(rates["emulated"]), "M steps/s", raw=rates),
             ]
-        program, version = made
-        learned: list[str] = []
+        given = streams(0, config.num_workers)
 
         def in_c() -> float:
-            # A process each time: like `train`, it then writes its logs into memory that is new.
-            seconds = []
-            for _ in range(3):
-                done = subprocess.run(
-                    [program, str(steps), "1"], input=streams(0, config.num_workers), text=True,
-                    capture_output=True, check=True,
-                )  # fmt: skip
-                learned[:] = done.stdout.splitlines()
-                seconds.append(float(learned[0].split()[2]))
-            return steps / min(seconds) / MILLION
+            return steps / min(c.run([str(steps), "1"], given).seconds for _ in range(3)) / MILLION
 
         rates = interleaved(part, 7, {"C": in_c, "emulated": lambda: train_rate(config, steps)})
-    # The comparison means nothing unless both did the same work.
-    result = train(CLIFF, config, total_steps=steps)
-    counted = [int(number) for number in learned[0].split()[:2]]
-    theta = np.array([[float(number) for number in line.split()] for line in learned[1:]])
-    difference = float(np.abs(theta - result.theta).max())
-    if counted != [len(result.updates), len(result.episodes)] or difference > 1e-9:
-        raise SystemExit(
-            f"the C yardstick learned something else: {counted} updates and episodes instead of "
-            f"{[len(result.updates), len(result.episodes)]}, parameters {difference:g} apart"
-        )
+        result = train(CLIFF, config, total_steps=steps)
+        difference = largest_difference(c.run([str(steps), "1"], given), result, result.theta)
     return [
         Line(part, "emulated runner / C", ratio(rates, "emulated", "C"), bar=0.5,
              note=f"{config.num_workers} workers, n = {config.rollout_length}", raw=rates),
         Line(part, "emulated runner", median(rates["emulated"]), "M steps/s"),
-        Line(part, "C yardstick", median(rates["C"]), "M steps/s", note=f"-O3, {version}"),
+        Line(part, "C yardstick", median(rates["C"]), "M steps/s", note=f"-O3, {c.compiler}"),
         Line(part, "largest difference of the logits after 600,000 steps", difference, ""),
     ]  # fmt: skip
 
 
 # --- Processes ----------------------------------------------------------------------------------
-
-
-class TimedTeam(TableTeam):
-    """A team that notes when its workers were let go; several can be let go at once."""
-
-    begun = 0.0
-    together: threading.Barrier | None = None
-
-    def go(self) -> None:
-        if self.together is not None:
-            self.together.wait()
-        self.begun = time.perf_counter()
-        super().go()
-
-
-def process_run(
-    world: TableWorld, config: A3CConfig, steps: int, together: threading.Barrier | None = None
-) -> tuple[float, np.ndarray[Any, Any]]:
-    """Run in processes; return millions of steps per second, from go to finish, and the tally."""
-    team = TimedTeam(Job.fresh(world, config, steps), steps)
-    team.together = together
-    ended: list[float] = []
-
-    def watch(steps_now: int) -> None:
-        if steps_now >= steps:
-            ended.append(time.perf_counter())
-
-    try:
-        outcome = processes.run(
-            team, start_method=START_METHOD, on_worker_failure="raise", on_progress=watch,
-            failures=[],
-        )  # fmt: skip
-    finally:
-        team.close()
-    return steps / (ended[0] - team.begun) / MILLION, sum(outcome.tallies.values())
-
-
-def side_by_side(config: A3CConfig, steps: int) -> float:
-    """Return the rate of two unrelated runs of one worker each, begun together."""
-    both = threading.Barrier(2)
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(process_run, CLIFF, config, steps, both) for _ in range(2)]
-        return sum(run.result()[0] for run in runs)
 
 
 def workers() -> list[Line]:
@@ -234,7 +116,7 @@ def workers() -> list[Line]:
     rates = interleaved(part, 15, {
         "emulated": lambda: train_rate(A3CConfig(rollout_length=20), 1_000_000),
         "one": lambda: process_run(CLIFF, one, steps)[0],
-        "side by side": lambda: side_by_side(one, steps),
+        "side by side": lambda: side_by_side(CLIFF, one, steps),
         "two": lambda: process_run(CLIFF, two, 2 * steps)[0],
     })  # fmt: skip
     return [
@@ -255,7 +137,7 @@ def sharing() -> list[Line]:
     one, two = (A3CConfig(num_workers=w, rollout_length=5) for w in (1, 2))
     rates = interleaved(part, 7, {
         "one": lambda: process_run(CLIFF, one, steps)[0],
-        "side by side": lambda: side_by_side(one, steps),
+        "side by side": lambda: side_by_side(CLIFF, one, steps),
         "two": lambda: process_run(CLIFF, two, steps)[0],
         "one, no lock": lambda: process_run(CLIFF, replace(one, update_mode="hogwild"), steps)[0],
         "two, no lock": lambda: process_run(CLIFF, replace(two, update_mode="hogwild"), steps)[0],
@@ -544,6 +426,7 @@ def lab() -> list[Line]:
 
 PARTS: dict[str, Callable[[], list[Line]]] = {
     "kernels": kernels,
+    "networks": networks.networks,
     "processes": workers,
     "sharing": sharing,
     "size": size,

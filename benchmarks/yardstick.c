@@ -18,33 +18,11 @@
 #include <string.h>
 #include <time.h>
 
-/* The package's own exp and log (a3c_tut/engine/portable.py), so that both do the same sums. */
-static inline double own_exp(double x) {
-  if (x < -746.0) return 0.0;
-  int k = (int)(0.5 - x * 1.4426950408889634);
-  double r = (x + k * 0x1.62e42feep-1) + k * 0x1.a39ef35793c76p-33, r2 = r * r, r4 = r2 * r2;
-  double series = ((1.0 / 2 + r * (1.0 / 6)) + r2 * (1.0 / 24 + r * (1.0 / 120)))
-    + r4 * (((1.0 / 720 + r * (1.0 / 5040)) + r2 * (1.0 / 40320 + r * (1.0 / 362880)))
-    + r4 * ((1.0 / 3628800 + r * (1.0 / 39916800)) + r2 * (1.0 / 479001600 + r * (1.0 / 6227020800))));
-  return ldexp(1.0 + (r + r2 * series), -k);
-}
-
-static inline double own_log(double x) {
-  int e = 0;
-  while (x > 1.4142135623730951 && x < INFINITY) { x *= 0.5; e++; }
-  double f = x - 1.0, s = f / (2.0 + f), z = s * s, z2 = z * z, z4 = z2 * z2;
-  double R = z * (((2.0 / 3 + z * (2.0 / 5)) + z2 * (2.0 / 7 + z * (2.0 / 9)))
-    + z4 * (((2.0 / 11 + z * (2.0 / 13)) + z2 * (2.0 / 15 + z * (2.0 / 17)))
-    + z4 * (2.0 / 19 + z * (2.0 / 21))));
-  double half = 0.5 * f * f;
-  return e * 0x1.62e42feep-1 + (f - (half - (s * (half + R) + e * 0x1.a39ef35793c76p-33)));
-}
+#include "portable.h"
 
 enum { ROWS = 4, COLUMNS = 12, S = ROWS * COLUMNS, A = 4, LIMIT = 200 };
 enum { RING = 64, START = S - COLUMNS, GOAL = S - 1 };
 
-typedef unsigned __int128 u128;
-typedef struct { u128 state, inc; } Stream;
 typedef struct { int32_t worker; int64_t step, staleness; double norm, entropy, rate; } Update;
 typedef struct { int32_t worker; double total; int64_t length, step; char truncated; } Episode;
 typedef struct {
@@ -75,14 +53,6 @@ static void make_world(void) {
       next_state[s][a] = to;
       ended[s][a] = to == GOAL;
     }
-}
-
-static inline double uniform(Stream *stream) {
-  const u128 multiplier = ((u128)2549297995355413924ULL << 64) | 4865540595714422341ULL;
-  stream->state = stream->state * multiplier + stream->inc;
-  uint64_t high = stream->state >> 64, folded = high ^ (uint64_t)stream->state;
-  unsigned turn = high >> 58;
-  return ((folded >> turn | folded << (-turn & 63)) >> 11) * (1.0 / 9007199254740992.0);
 }
 
 static double decay_power(double base, int64_t count) {
@@ -214,11 +184,7 @@ int main(int count, char **arguments) {
   int64_t total_steps = atoll(arguments[1]);
   int repeats = atoi(arguments[2]);
   Stream streams[N];
-  for (int i = 0; i < N; i++) {
-    unsigned long long x[4];
-    if (scanf("%llu %llu %llu %llu", &x[0], &x[1], &x[2], &x[3]) != 4) return 2;
-    streams[i] = (Stream){((u128)x[0] << 64) | x[1], ((u128)x[2] << 64) | x[3]};
-  }
+  if (!read_streams(streams, N)) return 2;
   updates = calloc(total_steps + 1, sizeof *updates);
   episodes = calloc(total_steps + 1, sizeof *episodes);
   make_world();

@@ -16,12 +16,13 @@ from a3c_tut import (
     sparse_grid_world,
     train,
 )
-from a3c_tut.control import as_image, cart_pole, from_gymnasium, one_hot, pendulum
+from a3c_tut.control import OUTSIDE, as_image, cart_pole, from_gymnasium, one_hot, pendulum
 from a3c_tut.engine import motion, network
+from a3c_tut.engine.atomics import COMPILED
 from a3c_tut.engine.portable import cos, sin, tanh
 from a3c_tut.engine.streams import worker_seeds
 from a3c_tut.experiments import evaluate, finite_differences
-from a3c_tut.networks import MLP, Convolutional, initial_parameters, layout
+from a3c_tut.networks import MLP, Convolutional, initial_parameters, layout, network_config
 
 MODELS = {
     "linear": MLP(hidden=()),
@@ -221,7 +222,7 @@ def test_motions_are_gymnasiums(world, env_id):
     rng, walker, seen = np.random.default_rng(0), np.zeros(world.walker_size), None
     env.reset(seed=0)
     force, episode = np.zeros(1), 0
-    for step in range(20_000):
+    for step in range(100_000 if COMPILED else 5_000):
         if step == episode:
             motion.reset(arrays, walker, rng.random(8), 0)
             env.state = tuple(walker) if env_id == "CartPole-v1" else walker.copy()
@@ -232,14 +233,14 @@ def test_motions_are_gymnasiums(world, env_id):
         reward, ended = motion.move(arrays, walker, choice, force, 0.0)
         action = choice if env_id == "CartPole-v1" else force
         observation, theirs, terminated, *_ = env.step(action)
-        np.testing.assert_allclose(walker, np.array(env.state), atol=1e-12)
-        assert reward == pytest.approx(float(theirs), abs=1e-12)
+        assert np.abs(walker - np.array(env.state)).max() <= 1e-12
+        assert abs(reward - float(theirs)) <= 1e-12
         assert ended == terminated
         seen = np.zeros(world.observation_size)
         motion.observe(arrays, walker, seen)
         if env_id == "Pendulum-v1":
             seen[2] *= 8.0
-        np.testing.assert_allclose(seen, observation, atol=1e-5)  # theirs is float32
+        assert np.abs(seen - observation).max() <= 1e-5  # theirs is float32
         env.state = tuple(walker) if env_id == "CartPole-v1" else walker.copy()
         episode = step + 1 if ended or step - episode >= 199 else episode
 
@@ -279,18 +280,39 @@ def test_the_default_learns_the_cart_pole():
     assert np.mean(returns, axis=1).min() >= 475
 
 
+@pytest.mark.parametrize("model", [MLP(hidden=()), MLP(), MLP(shared=False)])
+def test_a_time_limit_is_not_an_end(model):
+    """A ring that pays 1 for ever, cut after 8 steps: V is 1 / (1 − 0.98) = 50, not 7.5."""
+    ring = one_hot(
+        TableWorld(
+            next_state=[[[1]], [[2]], [[0]]], probability=np.ones((3, 1, 1)),
+            reward=np.ones((3, 1, 1)), terminated=np.zeros((3, 1, 1)), start=[1.0, 0.0, 0.0],
+            max_episode_steps=8, name="ring",
+        )
+    )  # fmt: skip
+    config = network_config(
+        ring, reward_scale=0.1, rollout_length=5, gamma=0.98, actor_lr=0.01, critic_lr=0.01,
+        max_grad_norm=0.5,
+    )  # fmt: skip
+    result = train(ring, config, model=model, total_steps=300_000)
+    assert result.episodes["truncated"].all()
+    for state in np.eye(3):
+        _, value = result.model(state)
+        assert value == pytest.approx(50.0, abs=1.0)
+
+
 @pytest.mark.processes
 @pytest.mark.filterwarnings("ignore:num_workers is 3:RuntimeWarning")  # of two cores
 @pytest.mark.parametrize("start_method", ["spawn", "fork"])
-@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
-def test_real_processes_replay(env_id, start_method):
-    from a3c_tut.networks import network_config
-
+@pytest.mark.parametrize(
+    "world, model",
+    [(cart_pole(), MLP()), (pendulum(), MLP()), (as_image(cliff_world()), Convolutional())],
+)
+def test_real_processes_replay(world, model, start_method):
     for num_workers in (2, 3):
-        world = {"CartPole-v1": cart_pole, "Pendulum-v1": pendulum}[env_id]()
         config = network_config(world, num_workers=num_workers)
         result = train(
-            world, config, total_steps=20_000, seed=4, runner="processes",
+            world, config, model=model, total_steps=20_000, seed=4, runner="processes",
             start_method=start_method,
         )  # fmt: skip
         assert replay(result) == result
@@ -412,6 +434,32 @@ class TestOutside:
     def test_a_function_that_cannot_be_sent_is_named(self):
         with pytest.raises(ValueError, match="which worker processes cannot be sent"):
             train(lambda: raising_never(), total_steps=100, runner="processes")
+
+    def test_an_environment_is_as_good_as_its_id(self):
+        gymnasium = pytest.importorskip("gymnasium")
+        made = train(gymnasium.make("CartPole-v1"), total_steps=200)
+        assert made == train("CartPole-v1", total_steps=200)
+
+    def test_an_environment_with_arguments_is_not_the_compiled_one(self):
+        gymnasium = pytest.importorskip("gymnasium")
+        other = gymnasium.make("CartPole-v1", sutton_barto_reward=True, max_episode_steps=30)
+        result = train(other, total_steps=400)
+        assert result.world.motion == OUTSIDE
+        assert set(result.episodes["total_return"]) <= {-1.0, 0.0}
+        assert result.episodes["length"].max() <= 30
+        assert replay(result) == result
+
+    def test_gymnasiums_own_steps_can_be_asked_for(self):
+        result = train("CartPole-v1", total_steps=200, compiled=False)
+        assert "in Python" in repr(result.world)
+        assert "compiled" in repr(train("CartPole-v1", total_steps=200).world)
+        with pytest.raises(ValueError, match="compiled is 1; allowed: True or False"):
+            train("CartPole-v1", total_steps=200, compiled=1)
+
+    def test_an_environment_that_cannot_be_made_again_is_refused(self):
+        gymnasium = pytest.importorskip("gymnasium.envs.classic_control")
+        with pytest.raises(ValueError, match="cannot be made again for every worker"):
+            train(gymnasium.CartPoleEnv(), total_steps=200)
 
     def test_a_class_is_a_function_that_returns_one(self):
         gymnasium = pytest.importorskip("gymnasium.envs.classic_control")

@@ -26,11 +26,13 @@ from a3c_tut import (
     train,
 )
 from a3c_tut import training as training_module
+from a3c_tut.control import cart_pole
 from a3c_tut.engine.atomics import read
 from a3c_tut.engine.log import EPISODE_DTYPE, EPISODE_ROW, UPDATE_DTYPE, UPDATE_ROW, joined
 from a3c_tut.engine.protocol import LOCK
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, steps_to_return
+from a3c_tut.networks import network_config
 
 pytestmark = [
     pytest.mark.processes,
@@ -302,7 +304,8 @@ class Hunter(threading.Thread):
 
 @on_linux
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_killed_worker_is_noticed_within_five_seconds(monkeypatch, inside):
+@pytest.mark.parametrize("world", [cliff_world(), cart_pole()], ids=["table", "network"])
+def test_a_killed_worker_is_noticed_within_five_seconds(monkeypatch, world, inside):
     def hunt(hunter, team):
         pids = hunter.processes()
         hunter.kill_inside_lock(team, pids) if inside else hunter.kill(1, pids)
@@ -310,7 +313,7 @@ def test_a_killed_worker_is_noticed_within_five_seconds(monkeypatch, inside):
     hunter = Hunter(monkeypatch, hunt)
     hunter.start()
     with pytest.raises(WorkerError, match="killed by signal 9 at update") as caught:
-        train(cliff_world(), total_steps=10**9, runner="processes")
+        train(world, total_steps=10**9, runner="processes")
     assert time.monotonic() - hunter.killed_at[0] < 5.0
     assert caught.value.update > 0
     assert caught.value.inside_lock or not inside
@@ -351,6 +354,29 @@ def test_chaos_a_hundred_killed_workers_leave_every_run_whole(monkeypatch):
         assert equal(replay(result), result) == []
     assert kills == 100
     assert inside >= 20, f"only {inside} of {kills} kills hit a worker inside the lock"
+
+
+@on_linux
+@pytest.mark.filterwarnings("ignore:num_workers is 3:RuntimeWarning")  # of two cores
+def test_a_network_survives_its_workers(monkeypatch):
+    """Two of three workers are killed, one of them inside the lock; the third finishes."""
+
+    def hunt(hunter, team):
+        pids = hunter.processes()
+        del pids[hunter.kill_inside_lock(team, pids)]
+        hunter.kill(sorted(pids)[0], pids)
+
+    hunter = Hunter(monkeypatch, hunt)
+    hunter.start()
+    world = cart_pole()
+    result = train(world, network_config(world, num_workers=3), total_steps=1_000_000,
+                   runner="processes", start_method=QUICK,
+                   on_worker_failure="continue")  # fmt: skip
+    hunter.join()
+    assert [failure["inside_lock"] for failure in result.failures].count(True) >= 1
+    assert len(result.failures) == 2
+    assert result.steps >= 1_000_000
+    assert equal(replay(result), result) == []
 
 
 def run_script(code, **kwargs):
