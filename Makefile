@@ -118,11 +118,12 @@ bench: $(READY) ## measure everything that is promised to be fast (some minutes;
 # Other libraries, in an environment of their own: the tables never need PyTorch.
 PEERS := .venv-peers
 PEERS_BIN := $(PEERS)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-bench-peers: ## measure stable-baselines3 and pfrl beside it (a quarter of an hour; installs PyTorch)
+bench-peers: ## measure stable-baselines3, pfrl and rejax beside it (half an hour; installs PyTorch, JAX)
 	@test -x $(PEERS_BIN)/python || "$(PYTHON)" -m venv $(PEERS)
 	$(PEERS_BIN)/python -m pip install --disable-pip-version-check --quiet \
 		-r benchmarks/requirements-peers.txt -e .
 	$(PEERS_BIN)/python benchmarks/peers.py
+	$(PEERS_BIN)/python benchmarks/peers_networks.py
 
 defaults: $(READY) ## look for a better default on every world (some minutes; see benchmarks/defaults.py)
 	$(PY) benchmarks/defaults.py

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,61 @@ def number(name: str, value: Any, allowed: str, fits: Callable[[float], bool]) -
     raise ValueError(f"{name} is {short(value)}; allowed: {allowed}")
 
 
+def of_kind(name: str, value: Any, kind: str) -> None:
+    """Raise a ValueError unless a value is of a class, or of one that is built on it.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    value : what was given
+    kind : str, the name of the class, so that it need not be imported; or "Mapping"
+
+    Raises
+    ------
+    ValueError
+        With name, value and kind.
+
+    Examples
+    --------
+    >>> of_kind("world", None, "TableWorld")
+    Traceback (most recent call last):
+    ...
+    ValueError: world is None; allowed: a TableWorld
+    """
+    fits = kind in {each.__name__ for each in type(value).__mro__}
+    if not fits and not (kind == "Mapping" and isinstance(value, Mapping)):
+        raise ValueError(f"{name} is {short(value)}; allowed: a {kind}")
+
+
+def several(name: str, values: Any, kind: str) -> tuple[Any, ...]:
+    """Return what was given as a tuple, if each is of a class; otherwise raise a ValueError.
+
+    Parameters
+    ----------
+    name : str, as the message is to call one of them
+    values : iterable
+    kind : str, the name of the class
+
+    Raises
+    ------
+    ValueError
+        With name, value and kind.
+
+    Examples
+    --------
+    >>> several("results", [1.5], "TrainingResult")
+    Traceback (most recent call last):
+    ...
+    ValueError: results[0] is 1.5; allowed: a TrainingResult
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} is {short(values)}; allowed: several, each a {kind}")
+    given = tuple(values)
+    for number, value in enumerate(given):
+        of_kind(f"{name}[{number}]", value, kind)
+    return given
+
+
 def plain(value: Any) -> Any:
     """Return a number as Python's own int, float or bool, which can be saved; others as they are.
 
@@ -142,6 +197,36 @@ def one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
         raise ValueError(f"{name} is {short(value)}; allowed: {', '.join(map(repr, allowed))}")
 
 
+def array_of_numbers(name: str, given: ArrayLike) -> NDArray[np.float64]:
+    """Return an array of floats; otherwise raise a ValueError.
+
+    Parameters
+    ----------
+    name : str, as the message is to call it
+    given : array
+
+    Returns
+    -------
+    array of floats, a copy
+
+    Raises
+    ------
+    ValueError
+        When it holds something else.
+
+    Examples
+    --------
+    >>> array_of_numbers("values", "a")
+    Traceback (most recent call last):
+    ...
+    ValueError: values is 'a'; allowed: an array of numbers
+    """
+    try:
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} is {short(given)}; allowed: an array of numbers") from None
+
+
 def finite(
     name: str, given: ArrayLike, shape: tuple[int, ...] | None = None
 ) -> NDArray[np.float64]:
@@ -171,10 +256,7 @@ def finite(
     ...
     ValueError: values holds nan; allowed: finite numbers
     """
-    try:
-        array = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {short(given)}; allowed: an array of numbers") from None
+    array = array_of_numbers(name, given)
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
     if not np.isfinite(array).all():

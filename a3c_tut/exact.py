@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import chances, finite, number, whole
+from a3c_tut.checks import chances, finite, number, of_kind, whole
 from a3c_tut.worlds import TableWorld
 
 Floats = NDArray[np.float64]
@@ -75,6 +75,7 @@ def optimal_values(world: TableWorld, gamma: float, horizon: int | None = None) 
     >>> float(optimal_values(cliff_world(), gamma=1.0, horizon=5)[36])
     -5.0
     """
+    of_kind("world", world, "TableWorld")
     gamma = _checked_gamma(gamma)
     values = np.zeros(world.num_states)
     pay, onward, next_state = _expected_reward(world), _continuing(world, gamma), world.next_state
@@ -136,6 +137,7 @@ def action_values(world: TableWorld, values: ArrayLike, gamma: float) -> Floats:
            [0.125, 1.   ],
            [0.   , 0.   ]])
     """
+    of_kind("world", world, "TableWorld")
     gamma = _checked_gamma(gamma)
     table = finite("values", values, (world.num_states,))
     return _look_ahead(_expected_reward(world), _continuing(world, gamma), world.next_state, table)
@@ -171,6 +173,7 @@ def optimal_action_values(world: TableWorld, gamma: float) -> Floats:
     >>> optimal_action_values(cliff_world(), gamma=1.0)[36].tolist()
     [-13.0, -113.0, -14.0, -14.0]
     """
+    of_kind("world", world, "TableWorld")
     return action_values(world, optimal_values(world, gamma), gamma)
 
 
@@ -207,6 +210,7 @@ def optimal_policy(world: TableWorld, gamma: float) -> Floats:
     >>> optimal_policy(sparse_grid_world(3, 3), gamma=0.9)[0].tolist()
     [0.0, 0.5, 0.5, 0.0]
     """
+    of_kind("world", world, "TableWorld")
     table = optimal_action_values(world, gamma)
     best = table.max(axis=1, keepdims=True)
     ties = table >= best - _TIE * max(1.0, float(np.abs(table).max()))
@@ -326,6 +330,7 @@ def policy_values(
     >>> float(policy_values(world, uniform, gamma=1.0, horizon=1)[36])
     -25.75
     """
+    of_kind("world", world, "TableWorld")
     gamma = _checked_gamma(gamma)
     table = _policy(world, policy)
     matrix = world.transition_matrix(table)
@@ -375,6 +380,7 @@ def state_occupancy(world: TableWorld, policy: ArrayLike, gamma: float) -> Float
     >>> int(state_occupancy(cliff_world(), uniform, gamma=1.0).sum().round())
     6453
     """
+    of_kind("world", world, "TableWorld")
     gamma = _checked_gamma(gamma)
     table = _policy(world, policy)
     matrix = world.transition_matrix(table)
@@ -425,6 +431,7 @@ def policy_gradient(world: TableWorld, theta: ArrayLike, gamma: float) -> Floats
     >>> policy_gradient(cliff_world(), np.zeros((48, 4)), gamma=0.99)[36].round(2)
     array([ 489.96, -626.39,   68.21,   68.21])
     """
+    of_kind("world", world, "TableWorld")
     policy = softmax_policy(finite("theta", theta, (world.num_states, world.num_actions)))
     values = policy_values(world, policy, gamma)
     advantages = action_values(world, values, gamma) - values[:, None]
@@ -495,6 +502,7 @@ def expected_rollout_gradient(
     >>> grad_theta[36].round(1)
     array([ 39.9, -69.6,  14.9,  14.9])
     """
+    of_kind("world", world, "TableWorld")
     logits = finite("theta", theta, (world.num_states, world.num_actions))
     values = finite("V", V, (world.num_states,))
     n = whole("n", n, 1)
@@ -568,6 +576,7 @@ def balanced_policy(
     >>> greedy_path(cliff_world(), policy).total_return
     -13.0
     """
+    of_kind("world", world, "TableWorld")
     above_0 = "a finite number above 0"
     temperature = number("beta", beta, above_0, lambda x: x > 0)
     temperature /= number("reward_scale", reward_scale, above_0, lambda x: x > 0)
@@ -643,6 +652,7 @@ def greedy_path(
     >>> path.states[:3], len(path.states) - 1, path.total_return, path.terminated
     ([36, 24, 25], 13, -13.0, True)
     """
+    of_kind("world", world, "TableWorld")
     table = _policy(world, policy)
     limit = world.max_episode_steps if max_steps is None else whole("max_steps", max_steps, 1)
     if start is None:

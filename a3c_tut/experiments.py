@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import chances, number, short, whole
+from a3c_tut.checks import array_of_numbers, chances, finite, number, of_kind, short, whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import OUTSIDE
 from a3c_tut.engine.motion import control_arrays, numbers_for
@@ -75,6 +75,7 @@ def run_seeds(
     >>> run_seeds(cliff_world(), seeds=[3, 4], total_steps=600, measure=lambda run: run.seed)
     [3, 4]
     """
+    of_kind("world", world, "TableWorld")
     from tqdm.auto import tqdm
 
     seeds = _several(seeds)
@@ -144,7 +145,7 @@ def moving_average(values: ArrayLike, window: int) -> NDArray[np.float64]:
     [1.5, 4.0]
     """
     window = whole("window", window, 1)
-    series = np.asarray(values, dtype=float)
+    series = finite("values", np.atleast_1d(values))
     if len(series) < window:
         return np.zeros(0)
     return np.lib.stride_tricks.sliding_window_view(series, window).mean(axis=1)
@@ -170,6 +171,7 @@ def final_return(result: TrainingResult, episodes: int = 100) -> float:
     >>> final_return(train(cliff_world(), total_steps=60_000)) > -19
     True
     """
+    of_kind("result", result, "TrainingResult")
     returns = result.episodes["total_return"][-whole("episodes", episodes, 1) :]
     return float(returns.mean()) if returns.size else np.nan
 
@@ -196,6 +198,8 @@ def steps_to_return(result: TrainingResult, target: float, window: int = 50) -> 
     >>> steps_to_return(train(cliff_world(), total_steps=60_000), target=0.0)
     inf
     """
+    of_kind("result", result, "TrainingResult")
+    number("target", target, "a number", lambda x: True)
     means = moving_average(result.episodes["total_return"], window)
     reached = np.flatnonzero(means >= target)
     return float(result.episodes["step"][reached[0] + window - 1]) if reached.size else np.inf
@@ -230,7 +234,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
     >>> mean_interval([1.0, np.nan])
     (nan, nan, nan)
     """
-    sample = np.asarray(values, dtype=float)
+    sample = array_of_numbers("values", values)
     if sample.ndim != 1 or not sample.size:
         raise ValueError(f"values has the shape {sample.shape}; allowed: one measurement per seed")
     number("confidence", confidence, "above 0 and below 1", lambda x: 0.0 < x < 1.0)
@@ -296,6 +300,7 @@ def outcome(result: TrainingResult, start: int | None = None) -> Outcome:
     >>> outcome(train(corridor_world(6), total_steps=10_000)).greedy
     1.0
     """
+    of_kind("result", result, "TrainingResult")
     path = greedy_path(result.world, result.policy, start=start)
     return Outcome(path.total_return if path.terminated else -np.inf, final_return(result))
 
@@ -348,7 +353,12 @@ def evaluate(
         world, policy = learned.world, learned.policy
         limit = learned.config.max_episode_steps or world.max_episode_steps
     else:
+        if not isinstance(learned, (tuple, list)) or len(learned) != 2:
+            raise ValueError(
+                f"learned is {short(learned)}; allowed: a TrainingResult, or (world, policy)"
+            )
         world, given = learned
+        of_kind("world", world, "TableWorld")
         policy = chances("policy", given, (world.num_states, world.num_actions), ("state",))
         limit = world.max_episode_steps
     count, rng = whole("episodes", episodes, 1), np.random.default_rng(whole("seed", seed, 0))
@@ -498,9 +508,10 @@ def learning_curve(result: TrainingResult, at: ArrayLike, window: int = 50) -> N
     >>> learning_curve(train(corridor_world(6), total_steps=10_000), [0, 10_000])
     array([nan,  1.])
     """
+    of_kind("result", result, "TrainingResult")
     window = whole("window", window, 1)
     means = moving_average(result.episodes["total_return"], window)
-    ended = np.searchsorted(result.episodes["step"], np.asarray(at), side="right")
+    ended = np.searchsorted(result.episodes["step"], array_of_numbers("at", at), side="right")
     if not means.size:
         return np.full(ended.shape, np.nan)
     return np.where(ended >= window, means[np.maximum(ended - window, 0)], np.nan)
@@ -529,7 +540,10 @@ def finite_differences(
     >>> finite_differences(lambda x: float((x * x).sum()), [1.0, 2.0]).round(6).tolist()
     [2.0, 4.0]
     """
-    table = np.array(at, dtype=float)
+    if not callable(function):
+        raise ValueError(f"function is {short(function)}; allowed: a function of a table")
+    step = number("step", step, "a number above 0", lambda x: x > 0)
+    table = finite("at", at)
     gradient = np.zeros_like(table)
     for place in np.ndindex(*table.shape):
         here = table[place]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from a3c_tut.checks import array_of_numbers, finite, number, of_kind, several, whole
 from a3c_tut.control import ControlWorld
 from a3c_tut.exact import greedy_path, optimal_values
 from a3c_tut.experiments import Outcome, mean_interval, moving_average
@@ -56,6 +57,8 @@ def new_figure(width: float, height: float) -> Figure:
     >>> new_figure(4, 3).get_size_inches().tolist()
     [4.0, 3.0]
     """
+    for name, inches in (("width", width), ("height", height)):
+        number(name, inches, "inches, from 0.1 to 1,000", lambda x: 0.1 <= x <= 1000)
     from matplotlib.figure import Figure
 
     # The inline backend teaches IPython to show figures when pyplot is imported; this one is made
@@ -181,6 +184,11 @@ def plot_returns(
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_xscale()
     ('environment steps of all workers together', 'log')
     """
+    of_kind("result", result, "TrainingResult")
+    whole("window", window, 1)
+    several("others", others, "TrainingResult")
+    if references is not None:
+        of_kind("references", references, "Mapping")
     figure = new_figure(NARROW, 4.2)
     draw_returns(figure.subplots(), result, window, references, others)
     return figure
@@ -256,6 +264,7 @@ def recent_means(returns: ArrayLike, window: int) -> NDArray[np.float64]:
     >>> recent_means([1.0, 3.0, 5.0, 7.0], 2).tolist()
     [1.0, 2.0, 4.0, 6.0]
     """
+    window = whole("window", window, 1)
     series = np.asarray(returns, dtype=float)
     first = series[: window - 1]
     begun = np.cumsum(first) / np.arange(1, len(first) + 1)
@@ -420,6 +429,7 @@ def plot_policy(result: TrainingResult) -> Figure:
     >>> len(plot_policy(train(cliff_world(), total_steps=2_000)).axes)
     3
     """
+    of_kind("result", result, "TrainingResult")
     if not has_map(result.world):
         figure = new_figure(NARROW, 4.2)
         draw_heatmap(figure.subplots(), result)
@@ -451,6 +461,7 @@ def plot_policy_map(result: TrainingResult) -> Figure:
     >>> len(plot_policy_map(train(cliff_world(), total_steps=2_000)).axes)
     1
     """
+    of_kind("result", result, "TrainingResult")
     rows, columns = result.world.grid_shape or (1, 1)
     figure = new_figure(NARROW, min(NARROW * rows / columns, NARROW) + 0.8)
     draw_policy_map(figure.subplots(), result)
@@ -655,6 +666,13 @@ def _path_through(result: TrainingResult) -> list[int]:
     return path.states if path.terminated else []
 
 
+def _some(name: str, given: Mapping[str, Any]) -> None:
+    """Check what is to be drawn: a mapping of something."""
+    of_kind(name, given, "Mapping")
+    if not given:
+        raise ValueError(f"{name} is empty; allowed: a mapping of at least one name")
+
+
 def plot_outcomes(
     outcomes: Mapping[str, Sequence[Outcome]], references: Mapping[str, float]
 ) -> Figure:
@@ -746,15 +764,23 @@ def plot_curves(
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
     ['exact', 'measured']
     """
+    _some("curves", curves)
+    if references is not None:
+        of_kind("references", references, "Mapping")
     figure = new_figure(WIDTH, 3.8)
     axes = figure.subplots()
-    places = np.array(x, dtype=float)
+    places = finite("x", x)
+    if places.ndim != 1:
+        raise ValueError(f"x has shape {places.shape}; allowed: as many numbers as a curve has")
+    for name, curve in curves.items():
+        if len(array_of_numbers(name, curve)) != len(places):
+            raise ValueError(f"x holds {len(places)} numbers; allowed: as many as {name!r} has")
     zero = logarithmic and places.size > 0 and places[0] == 0.0
     if zero:
         places[0] = places[1] / (places[2] / places[1] if len(places) > 2 else 10.0)
     marked = len(places) <= 15
     for (name, curve), (color, marker) in zip(curves.items(), _CURVES, strict=False):
-        table = np.asarray(curve, dtype=float)
+        table = array_of_numbers(name, curve)
         mean = table if table.ndim == 1 else table[:, 0]
         axes.plot(places, mean, color=color, marker=marker if marked else None, markersize=4,
                   linewidth=1.6, label=name)  # fmt: skip
@@ -767,7 +793,7 @@ def plot_curves(
 
         axes.set_xscale("log")
         if marked:
-            labels = [_number(value) for value in np.asarray(x, dtype=float)]
+            labels = [_number(value) for value in finite("x", x)]
             if sum(map(len, labels)) > 34:  # they would touch each other
                 labels[-2::-2] = [""] * len(labels[-2::-2])
             axes.set_xticks(places, labels)
@@ -816,9 +842,9 @@ def plot_intervals(
     series = list(dict.fromkeys(name for row in rows.values() for name in row))
     figure = new_figure(WIDTH, 1.3 + len(rows) * (0.25 + 0.2 * len(series)))
     axes = figure.subplots()
-    for number, (name, (color, marker)) in enumerate(zip(series, _CURVES, strict=False)):
+    for nth, (name, (color, marker)) in enumerate(zip(series, _CURVES, strict=False)):
         held = [(place, row[name]) for place, row in enumerate(rows.values()) if name in row]
-        y = np.array([place for place, _ in held]) + 0.2 * (number - (len(series) - 1) / 2)
+        y = np.array([place for place, _ in held]) + 0.2 * (nth - (len(series) - 1) / 2)
         table = np.asarray([interval for _, interval in held], dtype=float)
         axes.errorbar(table[:, 0], y, xerr=np.abs(table[:, 1:] - table[:, :1]).T, fmt=marker,
                       color=color, capsize=3, markersize=5, label=name)  # fmt: skip
@@ -879,6 +905,10 @@ def plot_schedule(result: TrainingResult, first: int | None = None, count: int =
     >>> plot_schedule(train(cliff_world(), total_steps=2_000)).axes[0].get_ylabel()
     'worker'
     """
+    of_kind("result", result, "TrainingResult")
+    if first is not None:
+        whole("first", first, 0, also="None or ")
+    whole("count", count, 1, most=10_000)
     figure = new_figure(WIDTH, 0.7 + 0.45 * result.config.num_workers)
     axes = figure.subplots()
     if first is None:
@@ -927,14 +957,17 @@ def plot_staleness(results: Mapping[str, TrainingResult], most: int = 12) -> Fig
     >>> float(figure.axes[0].patches[2].get_height()) > 0.9
     True
     """
+    _some("results", results)
+    several("results", tuple(results.values()), "TrainingResult")
+    whole("most", most, 1, most=1_000)
     figure = new_figure(WIDTH, 3.0)
     axes = figure.subplots()
     width = 0.8 / len(results)
-    for number, (label, result) in enumerate(results.items()):
+    for nth, (label, result) in enumerate(results.items()):
         stale = np.minimum(result.updates["staleness"], most)
         share = np.bincount(stale, minlength=most + 1) / len(stale)
-        axes.bar(np.arange(most + 1) + (number - (len(results) - 1) / 2) * width, share, width,
-                 color=(BLUE, ORANGE, SKY)[number % 3], edgecolor="white", label=label)  # fmt: skip
+        axes.bar(np.arange(most + 1) + (nth - (len(results) - 1) / 2) * width, share, width,
+                 color=(BLUE, ORANGE, SKY)[nth % 3], edgecolor="white", label=label)  # fmt: skip
     axes.set_xticks(range(most + 1), [*map(str, range(most)), f"{most}+"])
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel("staleness: pushes since the worker's last sync")

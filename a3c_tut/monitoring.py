@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from a3c_tut.checks import whole
+from a3c_tut.checks import number, of_kind, several, whole
 from a3c_tut.results import TrainingResult
 
 
@@ -132,6 +132,7 @@ def norm_warnings(
     >>> norm_warnings(calm, high=calibrated_high([calm]))
     []
     """
+    of_kind("result", result, "TrainingResult")
     monitor = GradientNormMonitor(high, low, window)
     seen = (monitor.see(float(norm)) for norm in result.updates["grad_norm"])
     return [warning for warning in seen if warning is not None]
@@ -143,7 +144,12 @@ def calibrated_high(results: Iterable[TrainingResult], margin: float = 1.1) -> f
     Parameters
     ----------
     results : iterable of TrainingResult
-    margin : float from 1, a factor
+    margin : float above 0, a factor
+
+    Raises
+    ------
+    ValueError
+        Where there is no run, or the margin is no number above 0.
 
     Examples
     --------
@@ -151,4 +157,8 @@ def calibrated_high(results: Iterable[TrainingResult], margin: float = 1.1) -> f
     >>> calibrated_high([train(cliff_world(), total_steps=5_000)]) > 10.0
     True
     """
-    return margin * max(float(result.updates["grad_norm"].max()) for result in results)
+    number("margin", margin, "a number above 0", lambda x: x > 0)
+    runs = several("results", results, "TrainingResult")
+    if not runs:
+        raise ValueError("results is empty; allowed: at least one TrainingResult")
+    return margin * max(float(run.updates["grad_norm"].max()) for run in runs)

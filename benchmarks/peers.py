@@ -134,7 +134,7 @@ def run_sb3(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
     """Train stable-baselines3's A2C."""
     import torch
 
-    with _silence():
+    with silence():
         from stable_baselines3 import A2C
         from stable_baselines3.common.callbacks import BaseCallback
         from stable_baselines3.common.vec_env import DummyVecEnv
@@ -164,7 +164,7 @@ def run_pfrl(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
     """Train pfrl's A3C, in processes of its own."""
     import torch
 
-    with _silence():
+    with silence():
         import pfrl
         from pfrl.agents import a3c
 
@@ -226,7 +226,7 @@ def run_pfrl(setting: Setting, seed: int, steps: int, stop_early: bool) -> Run:
     return watch.run(last.value)
 
 
-class _silence:  # noqa: N801
+class silence:  # noqa: N801
     """Nothing on stderr: the old gym complains at each import."""
 
     def __enter__(self) -> None:

@@ -4,7 +4,8 @@
 
 `python -m build` makes a source archive and a wheel of what git knows of this folder. For each
 supported Python an environment is made; in it the wheel is installed without extras, the README's
-examples run, then the same with the source archive, then the wheel's extra `lab`. At the end it
+examples run, then the same with the source archive, then the wheel's extra `lab`. One of the book's
+notebooks is opened where nothing but Jupyter is: its first cell brings the package. At the end it
 says which Pythons were not here. A Python is looked for on the path and among pyenv's.
 """
 
@@ -32,6 +33,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 WITHOUT = (
     "import a3c_tut, importlib.util as u; print(a3c_tut.__version__, u.find_spec('ipywidgets'))"
 )
+NOTEBOOK = "primer.ipynb"
 WITH_LAB = "from a3c_tut import lab; print(type(lab.Lab()).__name__)"
 
 
@@ -39,10 +41,10 @@ class FailedError(Exception):
     """A command failed; the text is all that it said."""
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, env: dict[str, str] = CLEAN) -> str:
     """Run a command in a folder and return what it printed."""
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=CLEAN, stdin=subprocess.DEVNULL, check=False,
+        list(map(str, command)), cwd=cwd, env=env, stdin=subprocess.DEVNULL, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         errors="replace",
     )  # fmt: skip
@@ -124,6 +126,18 @@ def check(python: str, archives: list[Path], folder: Path) -> None:
     run(own, "-c", WITH_LAB, cwd=folder)
 
 
+def open_a_notebook(python: str, archives: list[Path], folder: Path) -> None:
+    """Run a notebook alone in a folder, as on Colab: no package, no repository."""
+    run(python, "-m", "venv", folder, cwd=folder.parent)
+    own = python_of(folder)
+    run(own, "-m", "pip", "install", "--quiet", "nbclient", "ipykernel", cwd=folder)
+    shutil.copy(ROOT / "book" / NOTEBOOK, folder)
+    # What is not yet in the index is found beside the archives.
+    environment = CLEAN | {"PIP_FIND_LINKS": str(archives[0].parent), "A3C_QUIET": "1"}
+    run(own, "-m", "jupyter", "execute", NOTEBOOK, cwd=folder, env=environment)
+    run(own, "-c", WITHOUT, cwd=folder)
+
+
 def main() -> int:
     """Check every Python that is here; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -138,6 +152,8 @@ def main() -> int:
             for version, python in found.items():
                 check(python, archives, folder / version)
                 print(f"Python {version}: installed and ran, without extras and with", flush=True)
+            open_a_notebook(sys.executable, archives, folder / "alone")
+            print(f"{NOTEBOOK}: brought the package itself, and ran", flush=True)
         except FailedError as error:
             print(f"failed: {error}")
             return 1

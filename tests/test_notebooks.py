@@ -358,3 +358,20 @@ def test_nbval_compares_pictures(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         outcomes[name] = done.returncode
     assert outcomes == {"same": 0, "moved": 1}
+
+
+@pytest.mark.parametrize(
+    "said, took, then",
+    [
+        ("about 10 seconds to run", 12.0, "about 10 seconds to run"),
+        ("about 10 seconds to run", 19.0, "about 10 seconds to run"),
+        ("about 10 seconds to run", 23.0, "about 20 seconds to run"),
+        ("about a minute to run", 14.0, "about 15 seconds to run"),
+        ("about half an hour to run", 0.2, "about 5 seconds to run"),
+        ("nothing to run", 100.0, "nothing to run"),
+    ],
+)
+def test_what_a_page_says_of_its_run_time_is_measured(said, took, then):
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"**Time** 1, {said}.")])
+    told = load_tool("refresh_notebooks").tell_time(made, took)
+    assert told.cells[0].source == f"**Time** 1, {then}."

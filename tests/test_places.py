@@ -3,7 +3,10 @@
 import ast
 import copy
 import errno
+import inspect
+import itertools
 import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -642,3 +645,59 @@ with files.written_whole({str(tmp_path / "result.txt")!r}) as temporary:
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     assert (tmp_path / "result.txt").read_text() == "whole"
+
+
+#: Functions that people call with what they have, and how a call goes right.
+def _calls():
+    from a3c_tut import exact, experiments, figures, monitoring
+
+    world = cliff_world()
+    result = train(world, total_steps=2_000)
+    zeros, uniform = np.zeros((48, 4)), np.full((48, 4), 0.25)
+    return {
+        exact.optimal_values: (world, 0.9),
+        exact.action_values: (world, np.zeros(48), 0.9),
+        exact.optimal_policy: (world, 0.9),
+        exact.softmax_policy: (zeros,),
+        exact.policy_values: (world, uniform, 0.9),
+        exact.state_occupancy: (world, uniform, 0.9),
+        exact.policy_gradient: (world, zeros, 0.9),
+        monitoring.calibrated_high: ([result],),
+        experiments.moving_average: ([1.0, 2.0, 3.0], 2),
+        experiments.final_return: (result,),
+        experiments.steps_to_return: (result, -20.0),
+        experiments.mean_interval: ([1.0, 2.0, 3.0],),
+        experiments.outcome: (result,),
+        experiments.evaluate: (result,),
+        experiments.learning_curve: (result, [100, 200]),
+        experiments.finite_differences: (lambda x: float((x**2).sum()), np.zeros(3)),
+        figures.new_figure: (4.0, 3.0),
+        figures.plot_returns: (result,),
+        figures.plot_policy: (result,),
+        figures.plot_policy_map: (result,),
+        figures.plot_curves: ([1, 2], {"a": [1.0, 2.0]}),
+        figures.plot_schedule: (result,),
+        figures.plot_staleness: ({"a": result},),
+    }
+
+
+ODD = (None, -1, 10**30, math.inf, math.nan, "x", "", [], [[1]], object(), 1.5, {}, (1, 2, 3))
+
+
+def test_what_is_not_allowed_is_named_wherever_it_is_given():
+    """Each argument in turn is something else: the call works, or says what is allowed."""
+    silent = []
+    for function, right in _calls().items():
+        function(*right)
+        names = list(inspect.signature(function).parameters)
+        for at, odd in itertools.product(range(len(right)), ODD):
+            given = list(right)
+            given[at] = odd
+            try:
+                function(*given)
+            except ValueError as error:
+                if "allowed" not in str(error):
+                    silent.append((function.__name__, names[at], odd, str(error)))
+            except Exception as error:
+                silent.append((function.__name__, names[at], odd, repr(error)))
+    assert silent == [], "\n".join(map(str, silent))
