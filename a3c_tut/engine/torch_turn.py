@@ -37,11 +37,6 @@ class TorchNetwork:
     ----------
     model : TorchModel
 
-    Raises
-    ------
-    ValueError
-        When the module says something that is not a number.
-
     Examples
     --------
     >>> from a3c_tut.control import cart_pole
@@ -98,13 +93,24 @@ class TorchNetwork:
                 own.copy_(piece.view_as(own))
 
     def forward(self, parameters: Any, where: Layout, rollout: NetworkRollout, t: int) -> None:
-        """Write V(s_t); keep what the actor's head reads for `act`."""
+        """Write V(s_t); keep what the actor's head reads for `act`.
+
+        Parameters
+        ----------
+        parameters, where : not used
+        rollout, t : as in `engine.network.forward`
+
+        Raises
+        ------
+        ValueError
+            When it is not a number.
+        """
         with self._torch.no_grad():
             said = heads(self.module, self._torch.tensor(rollout.observations[t : t + 1]))
         rollout.values[t] = said.values.item()
-        self._outputs = said.outputs[0].numpy()
+        self._outputs = said.outputs[0].detach().numpy()
         if said.log_sigma is not None:
-            self.log_sigma = said.log_sigma[0].numpy()
+            self.log_sigma = said.log_sigma[0].detach().numpy()
         numbers = (rollout.values[t], self._outputs, self.log_sigma)
         if not all(np.isfinite(each).all() for each in numbers):
             raise ValueError(
@@ -116,7 +122,13 @@ class TorchNetwork:
         self, parameters: Any, where: Layout, continuous: bool, action_range: float,
         rollout: NetworkRollout, t: int, uniforms: NDArray[np.float64], cursor: int,
     ) -> int:  # fmt: skip
-        """Write π(·|s_t), after `forward`, and draw an action."""
+        """Write π(·|s_t), after `forward`, and draw an action.
+
+        Parameters
+        ----------
+        parameters, where : not used
+        continuous, action_range, rollout, t, uniforms, cursor : as in `engine.network.act`
+        """
         rollout.outputs[t] = self._outputs
         return draw(continuous, action_range, self.log_sigma, 0, rollout, t, uniforms, cursor)
 
@@ -124,7 +136,12 @@ class TorchNetwork:
         self, parameters: Any, where: Layout, continuous: bool, action_range: float,
         rollout: NetworkRollout, t: int, uniforms: NDArray[np.float64], cursor: int,
     ) -> int:  # fmt: skip
-        """Do `forward` and `act`."""
+        """Do `forward` and `act`.
+
+        Parameters
+        ----------
+        parameters, where, continuous, action_range, rollout, t, uniforms, cursor : as there
+        """
         self.forward(parameters, where, rollout, t)
         return self.act(parameters, where, continuous, action_range, rollout, t, uniforms, cursor)
 
@@ -137,8 +154,8 @@ class TorchNetwork:
 
         Parameters
         ----------
-        parameters, room : not used
-        where, continuous, rollout, length, entropy_coef, critic_weight, gradient
+        parameters, where, room : not used
+        continuous, rollout, length, entropy_coef, critic_weight, gradient
             As in `engine.network.accumulate_network_gradient`.
 
         Returns
@@ -159,7 +176,7 @@ class TorchNetwork:
             objective.sum(), self._parameters, materialize_grads=True
         )
         gradient[:] = self._torch.cat([each.reshape(-1) for each in gradients]).numpy()
-        return float(entropy.mean())
+        return entropy.detach().mean().item()
 
     def _categorical(self, said: Heads, rollout: NetworkRollout, length: int) -> tuple[Any, Any]:
         """Return ln π(a_t|s_t) and H(s_t) of actions to choose from, (T,) each."""

@@ -78,6 +78,7 @@ def test_the_head_of_a_categorical_actor(scale, entropy_coef):
     logits = (scale * drawn(2, seed=5)).detach().requires_grad_()
     rollout.outputs[0], rollout.advantages[0] = logits.detach().numpy(), -1.7
     network.draw(False, 1.0, np.zeros(0), 0, rollout, 0, np.array([0.3]), 0)
+    rollout.actions[0] = rollout.policies[0].argmin()  # of the other little is to be learned
     entropy = network.actor_delta(
         np.zeros(where.num_parameters), where, False, rollout, 0, entropy_coef, delta
     )
