@@ -25,6 +25,7 @@ pytestmark = [
         "ignore:.*multi-threaded.*fork:DeprecationWarning",
     ),
 ]
+SGD = {"optimizer": "sgd", "actor_lr": 0.02, "critic_lr": 0.01, "max_grad_norm": 0.5}
 METHODS = [m for m in ("spawn", "fork") if m in multiprocessing.get_all_start_methods()]
 SHM = Path("/dev/shm")
 
@@ -85,7 +86,7 @@ def test_a_run_replays_bit_for_bit(world, model, config):
 
 
 @pytest.mark.parametrize("world", [cart_pole(), pendulum()], ids=lambda world: world.name)
-@pytest.mark.parametrize("config", [{}, {"optimizer": "sgd", "max_grad_norm": 0.5}], ids=str)
+@pytest.mark.parametrize("config", [{}, SGD], ids=["rmsprop", "sgd"])
 def test_the_same_layers_give_the_run_of_the_kernels(world, config):
     """Other arithmetic, the same run: what differs is rounding, which a run enlarges slowly."""
     asked = network_config(world, **config)
