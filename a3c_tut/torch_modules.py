@@ -31,6 +31,7 @@ from __future__ import annotations
 import copy
 import pickle
 import platform
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -44,6 +45,8 @@ from a3c_tut.networks import Layout
 
 #: By how much what is said of an observation may depend on those beside it: rounding.
 _SAME_ROW = 1e-9
+#: PyTorch's chance is one for all threads of a process.
+_DRAWING = threading.Lock()
 
 
 def imported(asked: object = None) -> Any:
@@ -304,7 +307,7 @@ def torch_model(
     """
     torch = imported(given)
     seed = np.random.SeedSequence(0) if seed is None else seed
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
         module = copy.deepcopy(given) if isinstance(given, torch.nn.Module) else given()
         if not isinstance(module, torch.nn.Module):

@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gymnasium
@@ -17,6 +18,7 @@ from a3c_tut import TrainingResult, replay, sparse_grid_world, train  # noqa: E4
 from a3c_tut.control import as_image, cart_pole, from_gymnasium, pendulum  # noqa: E402
 from a3c_tut.experiments import evaluate, steps_to_return  # noqa: E402
 from a3c_tut.networks import layout, network_config  # noqa: E402
+from a3c_tut.torch_modules import torch_model  # noqa: E402
 
 pytestmark = [
     pytest.mark.torch,
@@ -104,6 +106,18 @@ def test_the_same_layers_give_the_run_of_the_kernels(world, config):
     seen = np.full(world.observation_size, 0.1)
     assert np.allclose(np.hstack(ours.model(seen)[0]), np.hstack(theirs.model(seen)[0]), atol=1e-6)
     assert np.allclose(*(evaluate(run, episodes=2, greedy=True) for run in (ours, theirs)))
+
+
+def test_threads_draw_what_their_seeds_say():
+    """PyTorch's chance is one for the whole process; `each_seed` runs seeds side by side."""
+
+    def drawn(seed):
+        return torch_model(Net, cart_pole(), np.random.SeedSequence(seed)).initial_parameters()
+
+    alone = [drawn(seed) for seed in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(drawn, range(40)))
+    assert all(np.array_equal(*each) for each in zip(alone, together, strict=True))
 
 
 def test_what_a_function_makes_is_drawn_from_the_seed_and_a_module_is_as_it_is():
