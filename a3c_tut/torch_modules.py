@@ -211,7 +211,7 @@ class TorchModel:
         Raises
         ------
         ValueError
-            When there is none, after a file was read.
+            When there is none, after a file was read, or a worker does not find its class.
         """
         if self.module is None:
             raise ValueError(
@@ -219,7 +219,13 @@ class TorchModel:
                 "TrainingResult.load(path, model=...)"
             )
         if isinstance(self.module, bytes):
-            return pickle.loads(self.module)
+            try:
+                return pickle.loads(self.module)
+            except (AttributeError, ImportError) as error:
+                raise ValueError(
+                    f"model is {self!r}, whose class a worker process does not find ({error}); "
+                    "allowed: a class in a file that it can import, or start_method='fork'"
+                ) from None
         return copy.deepcopy(self.module)
 
     def initial_parameters(self) -> NDArray[np.float64]:

@@ -1,7 +1,10 @@
 """Modules that do not fit: each error names the thing, the value and what is allowed."""
 
+import inspect
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -201,6 +204,18 @@ def test_a_module_that_cannot_be_sent_is_named():
     asked = {"total_steps": 300, "runner": "processes"}
     with pytest.raises(ValueError, match=r"model is TorchModel\(Made, .* cannot be sent .*fork"):
         train("CartPole-v1", model=module(lambda self, x: (self.actor(x), self.critic(x))), **asked)
+
+
+@pytest.mark.processes
+def test_a_class_that_a_worker_does_not_find_is_named():
+    """As in a notebook: it pickles here, and its name means nothing there."""
+    call = "train('CartPole-v1', model=Net, total_steps=300, runner='processes')"
+    code = f"from a3c_tut import train\nfrom torch import nn\n\n{inspect.getsource(Net)}\n{call}\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "WorkerError" in done.stderr
+    assert "whose class a worker process does not find" in done.stderr
+    assert "allowed: a class in a file that it can import, or start_method='fork'" in done.stderr
 
 
 @pytest.mark.processes
