@@ -6,6 +6,7 @@ them away (`set_to_none=True`), and nothing says so.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -100,5 +101,6 @@ def test_the_pages_recipe_runs_as_it_stands_there(tmp_path):
     script = tmp_path / "recipe.py"
     script.write_text(recipes[0], encoding="utf-8")
     command = [sys.executable, "-W", "error", str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    quiet = os.environ | {"A3C_QUIET": "1"}
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,6 +1,7 @@
 """Runs with PyTorch modules: learned, replayed, saved; in one process and in several."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -203,6 +204,7 @@ def test_a_file_keeps_parameters_and_the_module_is_given_back(tmp_path):
         TrainingResult.load(tmp_path / "run.npz", model=wider)
 
 
+@pytest.mark.slow
 def test_learning_the_cart_pole():
     """The bar of the kernels' network, for the same layers as PyTorch makes and draws them."""
     result = train("CartPole-v1", model=Net, total_steps=150_000, seed=0)
@@ -212,7 +214,8 @@ def test_learning_the_cart_pole():
 
 def run(code):
     command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    quiet = os.environ | {"A3C_QUIET": "1"}
+    return subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
 
 
 def test_who_brings_no_module_imports_no_torch():
