@@ -21,7 +21,7 @@ from a3c_tut.engine.buffers import STEPS
 from a3c_tut.engine.kernels import make_rollout, softmax
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
 from a3c_tut.engine.network import act, forward, make_network_rollout, sigma
-from a3c_tut.engine.streams import Seed
+from a3c_tut.engine.streams import Seed, network_seed
 from a3c_tut.engine.torch_turn import TorchNetwork
 from a3c_tut.files import written_whole
 from a3c_tut.networks import MLP, Convolutional, Task
@@ -408,7 +408,8 @@ class NetworkResult(TrainingResult):
     def _with_module(self, model: Any) -> TrainingResult:
         if not isinstance(self.network, TorchModel):
             return super()._with_module(model)
-        return replace(self, network=self.network.given(model, self.world))
+        seed = network_seed(self.seed, self.config.num_workers)
+        return replace(self, network=self.network.given(model, self.world, seed))
 
 
 class LearnedNetwork:

@@ -29,11 +29,12 @@ given.
 from __future__ import annotations
 
 import copy
+import hashlib
 import pickle
 import platform
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,6 +141,8 @@ class TorchModel:
         How the module shows itself.
     shapes : tuple of (name, shape)
         Of the parameters that are learned, in the order of the flat vector.
+    fixed : str
+        A digest of all that is not learned: buffers, and parameters that want no gradient.
     library : str
         PyTorch's version, and the machine's kind: what the bits of a run depend on.
     module : torch.nn.Module, or None after a file was read, which keeps no module
@@ -174,6 +177,7 @@ class TorchModel:
 
     architecture: str
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    fixed: str
     library: str
     module: Any = field(default=None, compare=False)
 
@@ -233,41 +237,47 @@ class TorchModel:
         own = [p.detach().numpy().ravel() for _, p in learned(self.new_module())]
         return np.concatenate(own)
 
-    def given(self, module: Any, world: ControlWorld) -> TorchModel:
+    def given(
+        self, module: Any, world: ControlWorld, seed: np.random.SeedSequence | None = None
+    ) -> TorchModel:
         """Return this model with its module, which a file does not keep.
 
         Parameters
         ----------
         module : torch.nn.Module, or a function of nothing that makes one
         world : ControlWorld
+        seed : SeedSequence, optional, as in `torch_model`
 
         Raises
         ------
         ValueError
-            When it has other parameters.
+            When it has other parameters, or other parts that are not learned.
         """
-        found = torch_model(module, world)
-        if (found.architecture, found.shapes) != (self.architecture, self.shapes):
-            raise ValueError(
-                f"model is {found!r}, {found.architecture}; allowed: the one that this file was "
-                f"made with, {self.architecture}"
-            )
-        return TorchModel(self.architecture, self.shapes, self.library, found.module)
+        found = torch_model(module, world, seed)
+        for what in ("architecture", "shapes", "fixed"):
+            mine, its = getattr(self, what), getattr(found, what)
+            if mine != its:
+                raise ValueError(
+                    f"{what} of model is {its}; allowed: what the run had that is kept here, {mine}"
+                )
+        return replace(self, module=found.module)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a file keeps."""
-        return {"architecture": self.architecture, "shapes": self.shapes, "library": self.library}
+        names = ("architecture", "shapes", "fixed", "library")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> TorchModel:
         """Return what a file kept, without a module."""
         shapes = tuple((name, tuple(shape)) for name, shape in kept["shapes"])
-        return cls(kept["architecture"], shapes, kept["library"])
+        return cls(**{**kept, "shapes": shapes})
 
     # A worker unpickles the module itself, where what goes wrong is heard. And PyTorch's own way of
     # sending tensors to other processes, which shares their memory, is not taken.
     def __getstate__(self) -> dict[str, Any]:
-        sent = self.module if isinstance(self.module, bytes) else pickle.dumps(self.module)
+        ready = self.module is None or isinstance(self.module, bytes)
+        sent = self.module if ready else pickle.dumps(self.module)
         return {**self.__dict__, "module": sent}
 
 
@@ -325,7 +335,17 @@ def torch_model(
         said = _checked_heads(module, world)
     _check_gradients(module, said)
     shapes = tuple((name, tuple(p.shape)) for name, p in learned(module))
-    return TorchModel(repr(module), shapes, library(), module)
+    return TorchModel(repr(module), shapes, _digest(module), library(), module)
+
+
+def _digest(module: Any) -> str:
+    """Return a digest of what a module is made of and does not learn."""
+    names, digest = {name for name, _ in learned(module)}, hashlib.sha256()
+    rest = [*module.named_buffers(), *module.named_parameters()]
+    for name, tensor in rest:
+        if name not in names:
+            digest.update(name.encode() + tensor.detach().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _checked_heads(module: Any, world: ControlWorld) -> Heads:
@@ -434,9 +454,9 @@ def check_library(model: TorchModel) -> None:
 
     Examples
     --------
-    >>> check_library(TorchModel("Net()", (), library()))
+    >>> check_library(TorchModel("Net()", (), "", library()))
     >>> try:
-    ...     check_library(TorchModel("Net()", (), "PyTorch 1.0, x86_64 SSE"))
+    ...     check_library(TorchModel("Net()", (), "", "PyTorch 1.0, x86_64 SSE"))
     ... except ValueError as error:
     ...     print(str(error).split(" is here")[0].split(";")[0][:50])
     library is 'PyTorch 1.0, x86_64 SSE', and 'PyTorch

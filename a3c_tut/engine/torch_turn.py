@@ -210,7 +210,7 @@ def parts_of_a_turn(network: TorchNetwork, outsides: dict[int, Outside]) -> Simp
     Examples
     --------
     >>> from a3c_tut.engine import turn
-    >>> model = TorchModel("Linear()", (), "", imported().nn.Linear(1, 1))
+    >>> model = TorchModel("Linear()", (), "", "", imported().nn.Linear(1, 1))
     >>> parts_of_a_turn(TorchNetwork(model), {}).push is turn.push
     True
     """
@@ -245,7 +245,7 @@ def player(network: TorchNetwork) -> Callable[..., float]:
 
     Examples
     --------
-    >>> model = TorchModel("Linear()", (), "", imported().nn.Linear(1, 1))
+    >>> model = TorchModel("Linear()", (), "", "", imported().nn.Linear(1, 1))
     >>> player(TorchNetwork(model)).__name__
     'play_episode'
     """

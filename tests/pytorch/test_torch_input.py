@@ -259,7 +259,7 @@ def test_another_module_than_the_files_is_refused(tmp_path):
             return self.actor(x), self.critic(x)
 
     train("CartPole-v1", model=Net, total_steps=100).save(tmp_path / "run.npz")
-    with pytest.raises(ValueError, match=r"model is TorchModel\(Smaller, 15 parameters\)"):
+    with pytest.raises(ValueError, match=r"architecture of model is Smaller\("):
         TrainingResult.load(tmp_path / "run.npz", model=Smaller)
 
 

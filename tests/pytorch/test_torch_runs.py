@@ -204,6 +204,27 @@ def test_a_file_keeps_parameters_and_the_module_is_given_back(tmp_path):
         TrainingResult.load(tmp_path / "run.npz", model=wider)
 
 
+class Encoded(Net):
+    """Reads through an encoder that is drawn and never learned, and a scale."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.Linear(4, 4).requires_grad_(False)
+        self.register_buffer("scale", torch.tensor([1.0, 0.5, 1.0, 0.5]))
+
+    def forward(self, observations):
+        return super().forward(self.encoder(observations * self.scale))
+
+
+def test_what_is_not_learned_has_to_come_back_as_it_was(tmp_path):
+    result = train("CartPole-v1", model=Encoded, total_steps=400, seed=9)
+    assert result.parameters.size == sum(p.numel() for p in Net().parameters())
+    result.save(tmp_path / "run.npz")
+    assert replay(TrainingResult.load(tmp_path / "run.npz", model=Encoded)) == result
+    with pytest.raises(ValueError, match="fixed of model is"):
+        TrainingResult.load(tmp_path / "run.npz", model=Encoded())  # drawn without the run's seed
+
+
 @pytest.mark.slow
 def test_learning_the_cart_pole():
     """The bar of the kernels' network, for the same layers as PyTorch makes and draws them."""
