@@ -165,9 +165,7 @@ def train(
     else:
         _check_same(start, asked, config, total_steps, seed)
         if not (initial_theta is initial_values is initial_parameters is None):
-            raise ValueError(
-                "initial parameters are given with resume_from; allowed: one of the two"
-            )
+            raise ValueError("initial parameters are given with resume_from; allowed: either")
         initial = dict(start.initial)
     if runner == "emulated":
         turns, order = _schedule(schedule, config, seed, start)
