@@ -126,7 +126,7 @@ class TorchNetwork:
         self, parameters: Any, where: Layout, continuous: bool, action_range: float,
         rollout: NetworkRollout, t: int, uniforms: NDArray[np.float64], cursor: int,
     ) -> int:  # fmt: skip
-        """Write π(·|s_t), after `forward`, and draw an action.
+        """Write the policy of step t, after `forward`, and draw an action.
 
         Parameters
         ----------
