@@ -17,7 +17,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults network-defaults evidence resettle
+	test-browser test-notebooks test-site test-torch test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults network-defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -78,6 +78,24 @@ test-notebooks: $(READY) ## the notebooks: every stored output still comes out (
 test-site: book ## the built book, in a browser
 	$(PYTEST) -n 2 --dist loadgroup tests/test_site.py
 
+# PyTorch, in an environment of its own: nothing else needs it.
+TORCH := .torch
+TORCH_PY := $(TORCH)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
+TORCH_READY := $(TORCH)/.ready
+$(TORCH_READY): requirements.txt pyproject.toml tests/pytorch/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(TORCH_PY) || "$(PYTHON)" -m venv $(TORCH)
+	@grep -v '^-e\|^mpmath' requirements.txt >$(TORCH)/constraints.txt
+	@echo "Installing PyTorch into $(TORCH), once: a few minutes; the log is $(TORCH)/setup.log"
+	@$(TORCH_PY) -m pip install --disable-pip-version-check -c $(TORCH)/constraints.txt \
+		-r tests/pytorch/requirements.txt -e '.[torch]' >$(TORCH)/setup.log 2>&1 \
+		|| { tail -n 20 $(TORCH)/setup.log; exit 1; }
+	@touch $@
+
+test-torch: $(TORCH_READY) ## modules of PyTorch, which it installs into .torch (not part of `make test`)
+	$(TORCH_PY) -m pytest -n 2 -m torch --doctest-modules tests/pytorch \
+		a3c_tut/torch_modules.py a3c_tut/engine/torch_turn.py
+
 test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
 	$(PY) tests/arm.py
 
@@ -131,6 +149,6 @@ defaults: $(READY) ## look for a better default on every world (some minutes; se
 network-defaults: $(READY) ## judge what networks are trained with (ten minutes; see benchmarks/network_defaults.py)
 	$(PY) benchmarks/network_defaults.py
 
-clean: ## remove what was built; the environments stay (rm -r .venv .arm removes them too)
+clean: ## remove what was built; the environments stay (rm -r .venv .torch .arm removes them too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

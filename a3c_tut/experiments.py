@@ -25,6 +25,7 @@ from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.network import make_network_rollout
 from a3c_tut.engine.network_turn import play_episode
 from a3c_tut.engine.outside import Outside
+from a3c_tut.engine.torch_turn import player
 from a3c_tut.exact import greedy_path
 from a3c_tut.names import check_names
 from a3c_tut.results import NetworkResult, TrainingResult
@@ -392,8 +393,9 @@ def _played(learned: NetworkResult, episodes: int, greedy: bool, seed: int) -> N
     room, walker = make_network_rollout(1, where), np.zeros(world.walker_size)
     at_start, per_step = (int(n) for n in numbers_for(world))
     numbers = at_start + per_step * arrays.max_episode_steps
+    play = play_episode if model.network is None else player(model.network)
     return np.array([
-        play_episode(arrays, model.parameters, where, room, walker, rng.random(numbers), greedy)
+        play(arrays, model.parameters, where, room, walker, rng.random(numbers), greedy)
         for _ in range(episodes)
     ])  # fmt: skip
 

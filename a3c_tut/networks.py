@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from a3c_tut.checks import whole
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import ControlWorld, control_world
+
+if TYPE_CHECKING:
+    from a3c_tut.torch_modules import TorchModel
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,12 @@ class Layout(NamedTuple):
         return int(self.sizes[1:].sum())
 
 
-def layout(model: MLP, world: ControlWorld) -> Layout:
+def layout(model: MLP | TorchModel, world: ControlWorld) -> Layout:
     """Say where each layer of a network for this world stands in one flat vector.
 
     Parameters
     ----------
-    model : MLP
+    model : MLP, or a TorchModel, which keeps its layers to itself
     world : ControlWorld
 
     Raises
@@ -146,6 +149,8 @@ def layout(model: MLP, world: ControlWorld) -> Layout:
     >>> layout(MLP(), cart_pole()).num_parameters
     1315
     """
+    if not isinstance(model, MLP):
+        return model.layout(world)
     filters = model.filters if isinstance(model, Convolutional) else 0
     image = world.image_shape if filters else (0, 0, 0)
     if filters and not image:
@@ -177,7 +182,7 @@ def layout(model: MLP, world: ControlWorld) -> Layout:
 
 
 def initial_parameters(
-    model: MLP, world: ControlWorld, seed: np.random.SeedSequence
+    model: MLP | TorchModel, world: ControlWorld, seed: np.random.SeedSequence
 ) -> NDArray[np.float64]:
     """Draw the parameters that all workers start from.
 
@@ -187,7 +192,7 @@ def initial_parameters(
 
     Parameters
     ----------
-    model : MLP
+    model : MLP, or a TorchModel, whose parameters are drawn already
     world : ControlWorld
     seed : SeedSequence
 
@@ -202,6 +207,8 @@ def initial_parameters(
     >>> drawn.shape, bool(np.abs(drawn[:128]).max() <= 1.5 * 0.75**0.5)
     ((1315,), True)
     """
+    if not isinstance(model, MLP):
+        return model.initial_parameters()
     where, random = layout(model, world), np.random.Generator(np.random.PCG64(seed))
     parameters = np.zeros(where.num_parameters)
 
@@ -277,7 +284,7 @@ class Task:
     Parameters
     ----------
     world : ControlWorld
-    model : MLP
+    model : MLP or TorchModel
 
     Examples
     --------
@@ -288,7 +295,7 @@ class Task:
     """
 
     world: ControlWorld
-    model: MLP
+    model: MLP | TorchModel
 
     @property
     def layout(self) -> Layout:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -14,22 +14,24 @@ import numpy as np
 from numpy.lib.recfunctions import repack_fields
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import finite
+from a3c_tut.checks import finite, short
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import ControlWorld
 from a3c_tut.engine.buffers import STEPS
 from a3c_tut.engine.kernels import make_rollout, softmax
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE
 from a3c_tut.engine.network import act, forward, make_network_rollout, sigma
-from a3c_tut.engine.streams import Seed
+from a3c_tut.engine.streams import Seed, network_seed
+from a3c_tut.engine.torch_turn import TorchNetwork
 from a3c_tut.files import written_whole
 from a3c_tut.networks import MLP, Convolutional, Task
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.shown import html, text
+from a3c_tut.torch_modules import TorchModel
 from a3c_tut.worlds import TableWorld
 
-#: Raised when the meaning of a saved file changes. 2: networks, λ.
-FILE_VERSION = 2
+#: Raised when the meaning of a saved file changes. 2: networks, λ. 3: PyTorch modules.
+FILE_VERSION = 3
 #: The arrays of a world, as a file names them.
 WORLD_ARRAYS = ("next_state", "probability", "reward", "terminated", "start")
 
@@ -206,15 +208,22 @@ class TrainingResult:
             np.savez_compressed(file, **arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TrainingResult:
+    def load(cls, path: str | os.PathLike[str], model: Any = None) -> TrainingResult:
         """Read a result that `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path
+        model : torch.nn.Module, or a function of nothing that makes one; optional
+            For a run that learned one: a file keeps its parameters, but no module.
 
         Raises
         ------
         FileNotFoundError
             When there is no such file.
         ValueError
-            When the file is damaged, is something else, or comes from a newer version.
+            When the file is damaged, is something else, or comes from a newer version; when the
+            module is not the one that the run learned.
 
         Examples
         --------
@@ -246,9 +255,15 @@ class TrainingResult:
                 f"{FILE_VERSION}; update a3c_tut"
             )
         try:
-            return cls._from_file(about, arrays)
+            result = cls._from_file(about, arrays)
         except (ValueError, KeyError, TypeError) as e:
             raise ValueError(f"{os.fspath(path)!r} is damaged: {e}") from e
+        return result if model is None else result._with_module(model)
+
+    def _with_module(self, model: Any) -> TrainingResult:
+        raise ValueError(
+            f"model is {short(model)} for a {type(self).__name__} that learned none; allowed: None"
+        )
 
     @classmethod
     def _from_file(cls, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingResult:
@@ -285,8 +300,14 @@ def _world_of(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[st
     own = {**about["control"], "table": table}
     for name in ("observation_names", "image_shape"):
         own[name] = tuple(own[name])
-    kind = Convolutional if "filters" in about["network"] else MLP
-    return {"world": ControlWorld(**own), "network": kind(**about["network"])}
+    return {"world": ControlWorld(**own), "network": _network_of(about["network"])}
+
+
+def _network_of(about: dict[str, Any]) -> MLP | TorchModel:
+    """Return the network that a file holds."""
+    if "library" in about:
+        return TorchModel.from_dict(about)
+    return Convolutional(**about) if "filters" in about else MLP(**about)
 
 
 class _NoTable:
@@ -312,7 +333,7 @@ class NetworkResult(TrainingResult):
     Attributes
     ----------
     world : ControlWorld
-    network : MLP
+    network : MLP or TorchModel
         The network that was asked for (`train`'s `model`).
     model : LearnedNetwork
         The network that was learned: call it with an observation.
@@ -332,10 +353,13 @@ class NetworkResult(TrainingResult):
     """
 
     world: ControlWorld  # type: ignore[assignment]
-    network: MLP = MLP()  # noqa: RUF009
+    network: MLP | TorchModel = MLP()  # noqa: RUF009
 
     _learned = ".model .parameters"
-    _file_version = FILE_VERSION
+
+    @property
+    def _file_version(self) -> int:  # type: ignore[override]
+        return FILE_VERSION if isinstance(self.network, TorchModel) else 2
 
     @property
     def parameters(self) -> NDArray[np.float64]:
@@ -377,7 +401,15 @@ class NetworkResult(TrainingResult):
         del own["table"]
         if not isinstance(self.world.make, str):  # a function cannot be kept
             own["make"] = None
-        return {**super()._about_world(), "control": own, "network": asdict(self.network)}
+        network = self.network
+        kept = network.as_dict() if isinstance(network, TorchModel) else asdict(network)
+        return {**super()._about_world(), "control": own, "network": kept}
+
+    def _with_module(self, model: Any) -> TrainingResult:
+        if not isinstance(self.network, TorchModel):
+            return super()._with_module(model)
+        seed = network_seed(self.seed, self.config.num_workers)
+        return replace(self, network=self.network.given(model, self.world, seed))
 
 
 class LearnedNetwork:
@@ -402,12 +434,24 @@ class LearnedNetwork:
     >>> (mean, deviation), value = train("Pendulum-v1", total_steps=1_000).model([1.0, 0.0, 0.0])
     >>> mean.shape, deviation.shape
     ((1,), (1,))
+
+    Attributes
+    ----------
+    network : TorchNetwork, or None where the network is made of kernels
+        Its `module` is a PyTorch module with the parameters that were learned.
     """
 
     def __init__(self, task: Task, parameters: NDArray[np.float64], reward_scale: float = 1.0):
         self.task, self.parameters = task, parameters
         self._scale, self._where = reward_scale, task.layout
         self._room = make_network_rollout(1, self._where)
+        self.network: TorchNetwork | None = None
+        self._forward: Callable[..., Any] = forward
+        self._act: Callable[..., Any] = act
+        if isinstance(task.model, TorchModel):
+            self.network = TorchNetwork(task.model)
+            self.network.load(parameters)
+            self._forward, self._act = self.network.forward, self.network.act
 
     def __repr__(self) -> str:
         return f"LearnedNetwork of {self.task.world.name!r}, {self.parameters.size:,} parameters"
@@ -444,13 +488,15 @@ class LearnedNetwork:
         """
         where, room, world = self._where, self._room, self.task.world
         room.observations[0] = seen
-        forward(self.parameters, where, room, 0)
+        self._forward(self.parameters, where, room, 0)
         unused = np.zeros(2 * world.action_size)
-        act(self.parameters, where, world.continuous, 1.0, room, 0, unused, 0)
+        self._act(self.parameters, where, world.continuous, 1.0, room, 0, unused, 0)
         value = float(room.values[0]) / self._scale
         if not world.continuous:
             return room.policies[0].copy(), value
-        deviation = np.array([sigma(x) for x in self.parameters[where.log_sigma_at :]])
+        own = self.parameters[where.log_sigma_at :]
+        log_sigma = own if self.network is None else self.network.log_sigma
+        deviation = np.array([sigma(x) for x in log_sigma])
         return (room.outputs[0].copy(), deviation), value
 
 

@@ -23,7 +23,7 @@ from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, joined
 from a3c_tut.engine.runners import emulated, processes
-from a3c_tut.engine.streams import Seed, worker_seeds
+from a3c_tut.engine.streams import Seed, network_seed, worker_seeds
 from a3c_tut.engine.team import TableTeam
 from a3c_tut.errors import DivergenceError, WorkerError
 from a3c_tut.files import check_folder
@@ -31,6 +31,7 @@ from a3c_tut.names import with_known_names
 from a3c_tut.networks import MLP, Task, network_config
 from a3c_tut.results import WORLD_ARRAYS, NetworkResult, TrainingResult
 from a3c_tut.schedules import Given, RandomSchedule, RoundRobin, Schedule, check_given
+from a3c_tut.torch_modules import TorchModel, check_library, torch_model
 from a3c_tut.worlds import TableWorld
 
 Look = Callable[[TrainingResult], object]
@@ -43,7 +44,7 @@ def train(
     world: TableWorld | ControlWorld | str | Callable[[], Any],
     config: A3CConfig | None = None,
     *,
-    model: MLP | None = None,
+    model: MLP | TorchModel | Callable[..., Any] | None = None,
     compiled: bool = True,
     total_steps: int = 60_000,
     seed: Seed = 0,
@@ -75,8 +76,11 @@ def train(
     config : A3CConfig, optional
         Default: `A3CConfig()` for tables, `network_config(world)` for networks. To change one
         setting of a network's, begin there: `network_config(world, num_workers=4)`.
-    model : MLP or Convolutional, optional
-        The network, for a ControlWorld; default: `MLP()`.
+    model : MLP, Convolutional or torch.nn.Module, optional
+        The network, for a ControlWorld; default: `MLP()`. A PyTorch module (extra `torch`), or a
+        function of nothing that makes one, takes observations (T, D) and returns the pair of logits
+        (T, A) and values (T,); see `torch_modules`. What a function makes is drawn from the seed; a
+        module starts as it is.
     compiled : bool
         False asks for Gymnasium's own steps where there are compiled ones.
     total_steps : int from 1
@@ -161,9 +165,7 @@ def train(
     else:
         _check_same(start, asked, config, total_steps, seed)
         if not (initial_theta is initial_values is initial_parameters is None):
-            raise ValueError(
-                "initial parameters are given with resume_from; allowed: one of the two"
-            )
+            raise ValueError("initial parameters are given with resume_from; allowed: either")
         initial = dict(start.initial)
     if runner == "emulated":
         turns, order = _schedule(schedule, config, seed, start)
@@ -363,7 +365,8 @@ def replay(result: TrainingResult) -> TrainingResult:
     Raises
     ------
     ValueError
-        For a Hogwild run: without a lock, its schedule does not say what happened.
+        For a Hogwild run: without a lock, its schedule does not say what happened. For a run with a
+        PyTorch module where another version is installed, or another kind of machine.
 
     Examples
     --------
@@ -383,6 +386,8 @@ def replay(result: TrainingResult) -> TrainingResult:
             "say what happened; allowed: 'atomic'"
         )
     if isinstance(result, NetworkResult):
+        if isinstance(result.network, TorchModel):
+            check_library(result.network)
         given = {"model": result.network, "initial_parameters": result.initial["theta"][0]}
     else:
         given = {
@@ -406,16 +411,16 @@ def _kind(asked: TableWorld | Task) -> tuple[type[TrainingResult], dict[str, Any
 
 
 def _checked(
-    world: TableWorld | ControlWorld, config: A3CConfig | None, model: MLP | None,
+    world: TableWorld | ControlWorld, config: A3CConfig | None, model: Any,
     total_steps: int, seed: Seed, stop_after: int | None,
 ) -> tuple[TableWorld | Task, A3CConfig]:  # fmt: skip
     if config is None:
         config = A3CConfig() if isinstance(world, TableWorld) else network_config(world)
     if not isinstance(config, A3CConfig):
         raise ValueError(f"config is {config!r}; allowed: an A3CConfig")
-    asked = _asked(world, config, model)
     whole("total_steps", total_steps, 1, most=_NEVER)
     worker_seeds(seed, config.num_workers)
+    asked = _asked(world, config, model, seed)
     affordable(
         f"a run of num_workers={config.num_workers:,} with rollout_length="
         f"{config.rollout_length!r} on {asked.num_states * asked.num_actions:,} parameters",
@@ -443,20 +448,24 @@ def _world(world: Any, compiled: bool) -> TableWorld | ControlWorld:
 
 
 def _check_made_anywhere(asked: TableWorld | Task, start_method: str) -> None:
-    """Check that another process can make the environment."""
+    """Check that another process can make the environment, and the network."""
     if start_method == "fork" or not isinstance(asked, Task):
         return
-    try:
-        pickle.dumps(asked.world.make)
-    except Exception as error:
-        raise ValueError(
-            f"world is made by {short(asked.world.make)}, which worker processes cannot be sent "
-            f"({error}); allowed: an id, a function of a module, or start_method='fork'"
-        ) from None
+    for what, sent, allowed in (
+        (f"world is made by {short(asked.world.make)}", asked.world.make, "an id, a function"),
+        (f"model is {asked.model!r}", asked.model, "a class"),
+    ):
+        try:
+            pickle.dumps(sent)
+        except Exception as error:
+            raise ValueError(
+                f"{what}, which worker processes cannot be sent ({error}); allowed: {allowed} of a "
+                "module, or start_method='fork'"
+            ) from None
 
 
 def _asked(
-    world: TableWorld | ControlWorld, config: A3CConfig, model: MLP | None
+    world: TableWorld | ControlWorld, config: A3CConfig, model: Any, seed: Seed
 ) -> TableWorld | Task:
     """Return the table, or the network and its world, that a run is to learn."""
     if isinstance(world, TableWorld):
@@ -467,11 +476,13 @@ def _asked(
             )
         return world
     model = MLP() if model is None else model
-    if not isinstance(model, MLP):
-        raise ValueError(
-            f"model is {short(model)}; allowed: an MLP, such as MLP(hidden=(32, 32)), or a "
-            "Convolutional, both of a3c_tut.networks"
-        )
+    if not isinstance(model, (MLP, TorchModel)):
+        if not callable(model) or (isinstance(model, type) and issubclass(model, MLP)):
+            raise ValueError(
+                f"model is {short(model)}; allowed: an MLP, such as MLP(hidden=(32, 32)), or a "
+                "Convolutional, both of a3c_tut.networks, or a torch.nn.Module"
+            )
+        model = torch_model(model, world, network_seed(seed, config.num_workers))
     if config.critic == "global":
         raise ValueError(
             "critic is 'global' with a network, whose critic shares its layers with the actor; "

@@ -1,5 +1,6 @@
-"""Settings for all tests, and the browser that some of them need."""
+"""Settings for all tests, and the browser and the PyTorch that some of them need."""
 
+import importlib.util
 import os
 import shutil
 
@@ -10,6 +11,19 @@ import twin as twin_source
 # The first call of a kernel loads its compiled code: time says nothing about the test.
 hypothesis.settings.register_profile("a3c_tut", deadline=None)
 hypothesis.settings.load_profile("a3c_tut")
+
+#: Rooms whose examples need PyTorch.
+NEED_TORCH = ("torch_modules.py", "torch_turn.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the examples that need PyTorch, and skip them where it is not installed."""
+    missing = importlib.util.find_spec("torch") is None
+    for item in items:
+        if item.path.name in NEED_TORCH:
+            item.add_marker(pytest.mark.torch)
+            if missing:
+                item.add_marker(pytest.mark.skip("no PyTorch: `make test-torch` brings it"))
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,7 @@ def task_data(task: Task) -> dict[str, Any]:
     ({'hidden': [32, 32], 'shared': True, 'filters': 0}, 2.0)
     """
     world, model = task.world, task.model
+    assert isinstance(model, MLP)  # a page has no PyTorch
     names = (
         "name", "motion", "observation_size", "action_size", "continuous", "max_episode_steps",
         "walker_size", "action_range", "image_shape",

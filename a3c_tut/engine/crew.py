@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from a3c_tut.config import A3CConfig
 from a3c_tut.control import OUTSIDE
-from a3c_tut.engine import checkpoint, network_turn, outside
+from a3c_tut.engine import checkpoint, network_turn, outside, torch_turn
 from a3c_tut.engine.buffers import (
     STEPS,
     UPDATES,
@@ -37,9 +38,17 @@ from a3c_tut.engine.log import (
 )
 from a3c_tut.engine.motion import control_arrays, numbers_for
 from a3c_tut.engine.protocol import DIVERGED, NEEDS_UNIFORMS
-from a3c_tut.engine.streams import Seed, UniformStream, refill, uniforms_ahead, worker_seeds
+from a3c_tut.engine.streams import (
+    Seed,
+    UniformStream,
+    network_seed,
+    refill,
+    uniforms_ahead,
+    worker_seeds,
+)
 from a3c_tut.engine.turn import take_turns
 from a3c_tut.networks import Task, initial_parameters
+from a3c_tut.torch_modules import TorchModel
 from a3c_tut.worlds import TableWorld
 
 
@@ -87,8 +96,7 @@ class Job:
         """
         theta = np.zeros((world.num_states, world.num_actions))
         if isinstance(world, Task):
-            # The workers have the seed's first children, a random schedule the next one.
-            own = np.random.SeedSequence(seed).spawn(config.num_workers + 2)[-1]
+            own = network_seed(seed, config.num_workers)
             theta[0] = initial_parameters(world.model, world.world, own)
         return cls(world, config, total_steps, seed, theta, np.zeros(world.num_states))
 
@@ -142,6 +150,25 @@ def outsides_of(job: Job, workers: Sequence[int]) -> dict[int, outside.Outside]:
         return {}
     seeds = worker_seeds(job.seed, job.config.num_workers)
     return {worker: outside.Outside(job.world.world, seeds[worker]) for worker in workers}
+
+
+def interpreted_parts(job: Job, outsides: dict[int, outside.Outside]) -> SimpleNamespace | None:
+    """Return the functions of a turn, some of them interpreted; None where all are compiled.
+
+    Parameters
+    ----------
+    job : Job
+    outsides : from `outsides_of`
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> interpreted_parts(Job.fresh(cliff_world(), A3CConfig()), {}) is None
+    True
+    """
+    if isinstance(job.world, Task) and isinstance(job.world.model, TorchModel):
+        return torch_turn.parts_of_a_turn(torch_turn.TorchNetwork(job.world.model), outsides)
+    return outside.parts_of_a_turn(outsides) if outsides else None
 
 
 def local_of(job: Job, workers: Sequence[int], walker_size: int) -> Local:
@@ -238,10 +265,10 @@ class TableCrew:
     def _own_loop(self, job: Job) -> Callable[..., Any]:
         if not isinstance(job.world, Task):
             return take_turns
-        if not self._outsides:
+        parts = interpreted_parts(job, self._outsides)
+        if parts is None:
             return network_turn.take_turns
-        prepare = outside.parts_of_a_turn(self._outsides).prepare
-        return outside.interpreted(network_turn.take_turns, prepare=prepare)
+        return outside.interpreted(network_turn.take_turns, prepare=parts.prepare)
 
     @property
     def steps(self) -> int:

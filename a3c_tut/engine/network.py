@@ -375,15 +375,45 @@ def act(parameters, where, continuous, action_range, rollout, t, uniforms, curso
         last = rollout.hidden[0, t]
         begin = last.shape[0] - width
     dense(parameters, where.policy_at, last, begin, width, rollout.outputs[t], 0, n)
+    return draw(
+        continuous, action_range, parameters, where.log_sigma_at, rollout, t, uniforms, cursor
+    )
+
+
+@kernel
+def draw(continuous, action_range, log_sigma, at, rollout, t, uniforms, cursor):  # type: ignore[no-untyped-def]
+    """Draw an action from what the actor's last layer says; return the first number not used.
+
+    Parameters
+    ----------
+    continuous : bool, whether actions are numbers; then they are drawn from a Gaussian
+    action_range : float, the largest number that the world takes
+    log_sigma, at : the array that holds ln σ, and its place in it; not read of actions to choose
+    rollout : NetworkRollout, with its `outputs` of step `t`
+    t : int
+    uniforms : (B,) numbers from [0, 1)
+    cursor : int, the first that is not used
+
+    Examples
+    --------
+    >>> from a3c_tut.control import pendulum
+    >>> from a3c_tut.networks import MLP, layout
+    >>> rollout = make_network_rollout(1, layout(MLP(), pendulum()))
+    >>> rollout.outputs[0] = 5.0  # the mean
+    >>> draw(True, 2.0, np.zeros(1), 0, rollout, 0, np.array([0.5, 0.0]), 0)
+    2
+    >>> round(float(rollout.noise[0, 0]), 4), float(rollout.force[0])  # z, and what the world takes
+    (1.1774, 2.0)
+    """
     if not continuous:
         softmax(rollout.outputs, t, rollout.policies, rollout.log_policies, t)
         rollout.actions[t] = choose(rollout.policies, t, uniforms[cursor])
         return cursor + 1
-    for a in range(n):
+    for a in range(rollout.outputs.shape[1]):
         z = gaussian(uniforms[cursor], uniforms[cursor + 1])
         cursor += 2
         rollout.noise[t, a] = z
-        sampled = rollout.outputs[t, a] + sigma(parameters[where.log_sigma_at + a]) * z
+        sampled = rollout.outputs[t, a] + sigma(log_sigma[at + a]) * z
         rollout.force[a] = min(max(sampled, -action_range), action_range)
     return cursor
 

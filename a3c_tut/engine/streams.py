@@ -69,6 +69,24 @@ def worker_seeds(seed: Seed, num_workers: int) -> list[np.random.SeedSequence]:
     return [np.random.SeedSequence(int(s)) for s in given]
 
 
+def network_seed(seed: Seed, num_workers: int) -> np.random.SeedSequence:
+    """Return the seed that a network's first parameters are drawn with.
+
+    The workers have the seed's first children, a random schedule the next one, a network the last.
+
+    Parameters
+    ----------
+    seed : int from 0, or one per worker
+    num_workers : int
+
+    Examples
+    --------
+    >>> network_seed(7, 3).spawn_key
+    (4,)
+    """
+    return np.random.SeedSequence(seed).spawn(num_workers + 2)[-1]
+
+
 class UniformStream:
     """A worker's random numbers: number `i` depends on nothing but the seed and `i`.
 

@@ -12,7 +12,7 @@ from a3c_tut.engine import checkpoint, network_turn, outside, protocol, turn
 from a3c_tut.engine.atomics import SPINS, acquire, exchange, load, read, release, store_word
 from a3c_tut.engine.buffers import STEPS, Run, Statistics, make_statistics
 from a3c_tut.engine.compiling import inlined, kernel
-from a3c_tut.engine.crew import Job, local_of, outsides_of, world_of
+from a3c_tut.engine.crew import Job, interpreted_parts, local_of, outsides_of, world_of
 from a3c_tut.engine.log import LOG_ROWS
 from a3c_tut.engine.shared import (
     Journal,
@@ -269,8 +269,8 @@ class TableWorker:
         self._run = Run(world, settings, shared, statistics, me, scratch, self._block.log(worker))
         self._advance = advance_network if isinstance(job.world, Task) else advance
         self._outsides = outsides_of(job, [worker])
-        if self._outsides:
-            parts = outside.parts_of_a_turn(self._outsides)
+        parts = interpreted_parts(job, self._outsides)
+        if parts is not None:
             self._advance = outside.interpreted(advance, turn=parts, load=read, exchange=store_word)
         self._held, self._stop_at = NOTHING_HELD, seat.stop_at
         check_sharing(

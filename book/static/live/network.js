@@ -167,6 +167,12 @@
     const n = where.num_outputs, row = t * n;
     const [last, begin, width] = last_of(where, rollout, 0, t);
     dense(parameters, where.policy_at, last, begin, width, rollout.outputs, row, n);
+    return draw(
+      continuous, action_range, parameters, where.log_sigma_at, rollout, n, t, uniforms, cursor);
+  }
+
+  function draw(continuous, action_range, log_sigma, at, rollout, n, t, uniforms, cursor) {
+    const row = t * n;
     if (!continuous) {
       softmax(rollout.outputs, n, t, rollout.policies, rollout.log_policies, t);
       rollout.actions[t] = choose(rollout.policies, n, t, uniforms[cursor]);
@@ -176,7 +182,7 @@
       const z = gaussian(uniforms[cursor], uniforms[cursor + 1]);
       cursor += 2;
       rollout.noise[row + a] = z;
-      const sampled = rollout.outputs[row + a] + sigma(parameters[where.log_sigma_at + a]) * z;
+      const sampled = rollout.outputs[row + a] + sigma(log_sigma[at + a]) * z;
       rollout.force[a] = Math.min(Math.max(sampled, -action_range), action_range);
     }
     return cursor;
