@@ -149,15 +149,14 @@ def _safe_detour(world: TableWorld) -> float | None:
     if world.grid_shape is None or "C" not in world.marks.values():
         return None
     rows, columns = world.grid_shape
-    way = np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1])
-    state, total, over = int(world.start.argmax()), 0.0, False
-    for action in way:
-        if over:
+    state, total, last = int(world.start.argmax()), 0.0, False
+    for action in np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1]):
+        here, state = state, int(world.next_state[state, action, 0])
+        if last or state == here:  # over before its end, or held up by a wall
             return None
-        total += float(world.reward[state, action, 0])
-        over = bool(world.terminated[state, action, 0])
-        state = int(world.next_state[state, action, 0])
-    return total if over and world.marks.get(state) == "G" else None
+        total += float(world.reward[here, action, 0])
+        last = bool(world.terminated[here, action, 0])
+    return total if last and world.marks.get(state) == "G" else None
 
 
 def plot_returns(

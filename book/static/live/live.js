@@ -262,35 +262,54 @@
 
   const DIRECTIONS = { up: [0, -1], right: [1, 0], down: [0, 1], left: [-1, 0] };
 
-  /** Figure 2, right: an arrow per action, as long as it is probable, and the greedy path. */
-  function draw_policy_map(width, world, policy, path) {
+  /** The cliff's cells, those side by side together: the twin of `cliff_runs` in a3c_tut/figures.py. */
+  function cliff_runs(world) {
+    const columns = world.grid_shape[1], runs = [];
+    for (let state = 0; state < world.num_states; state++) {
+      if (world.marks[state] !== "C") continue;
+      const last = runs[runs.length - 1];
+      if (last?.[last.length - 1] === state - 1 && state % columns) last.push(state);
+      else runs.push([state]);
+    }
+    return runs;
+  }
+
+  /** The cells of a map, with what stands in them. Returns where a state is, too. */
+  function draw_cells(width, world) {
     const [rows, columns] = world.grid_shape;
     const cell = Math.min(64, (width - 2) / columns);
     const w = cell * columns + 2, height = cell * rows + 2;
     const place = (state) => [(state % columns + 0.5) * cell + 1, (Math.floor(state / columns) + 0.5) * cell + 1];
-    const svg = s("svg", {
-      role: "img", width: w, height, viewBox: `0 0 ${w} ${height}`,
-      "aria-label": `Map of the policy on the grid of ${rows} × ${columns} cells. ${describe_path(path)}`,
-    });
+    const svg = s("svg", { role: "img", width: w, height, viewBox: `0 0 ${w} ${height}` });
     for (let state = 0; state < world.num_states; state++) {
       const [x, y] = place(state);
       const kind = world.marks[state];
-      svg.append(s("rect", { class: `a3c-cell${kind ? ` a3c-cell-${kind}` : ""}`,
+      svg.append(s("rect", { class: `a3c-cell${kind ? ` a3c-cell-${kind === "#" ? "wall" : kind}` : ""}`,
         x: x - cell / 2, y: y - cell / 2, width: cell, height: cell }));
-      if (kind && kind !== "C" && cell > 18)
+      if (kind && !"C#".includes(kind) && cell > 18)
         svg.append(s("text", { class: "a3c-cell-mark", x: x - cell / 2 + 3, y: y - cell / 2 + 12 }, kind));
     }
-    const cliff = Object.keys(world.marks).filter((state) => world.marks[state] === "C").map(Number);
-    if (cliff.length > 2) {
-      const [x, y] = place(cliff[Math.floor(cliff.length / 2)]);
-      svg.append(s("text", { class: "a3c-cell-word", x, y: y + 5, "text-anchor": "middle" }, "cliff"));
+    for (const run of cliff_runs(world)) {
+      const word = (x, y, text) =>
+        svg.append(s("text", { class: "a3c-cell-word", x, y: y + 5, "text-anchor": "middle" }, text));
+      const [[first, y], [last]] = [place(run[0]), place(run[run.length - 1])];
+      if (run.length > 2) word((first + last) / 2, y, "cliff");
+      else for (const state of run) word(place(state)[0], y, "C");
     }
+    return { svg, place, cell };
+  }
+
+  /** Figure 2, right: an arrow per action, as long as it is probable, and the greedy path. */
+  function draw_policy_map(width, world, policy, path) {
+    const { svg, place, cell } = draw_cells(width, world);
+    svg.setAttribute("aria-label",
+      `Map of the policy on the grid of ${world.grid_shape.join(" × ")} cells. ${describe_path(path)}`);
     if (path?.terminated)
       svg.append(s("path", { class: "a3c-greedy", "stroke-width": Math.max(4, cell / 6),
         d: a3c.path(path.states.map(place)) }));
     let arrows = "";
-    for (let state = 0; state < world.num_states; state++) {
-      if (["C", "G"].includes(world.marks[state])) continue;
+    for (let state = 0; policy !== null && state < world.num_states; state++) {
+      if (["C", "G", "#"].includes(world.marks[state])) continue;
       const [x, y] = place(state);
       world.action_names.forEach((name, a) => {
         const length = 0.46 * cell * policy[state * world.num_actions + a];
@@ -305,7 +324,7 @@
       });
     }
     svg.append(s("path", { class: "a3c-arrows", d: arrows }));
-    return svg;
+    return { svg, place, cell };
   }
 
   function describe_path(path) {
@@ -568,7 +587,7 @@
       const wide = width >= 560;
       heatmap.replaceChildren(draw_heatmap(wide ? 210 : Math.min(width, 240), world, policy));
       map.hidden = !grid;
-      if (grid) map.replaceChildren(draw_policy_map(wide ? width - 230 : width, world, policy, latest.path));
+      if (grid) map.replaceChildren(draw_policy_map(wide ? width - 230 : width, world, policy, latest.path).svg);
       if (numbers.open) table.replaceChildren(policy_table(world, policy));
     }
 
@@ -583,5 +602,5 @@
     changed();
   }
 
-  Object.assign(a3c, { make_lab, mean_interval });
+  Object.assign(a3c, { make_lab, make_control, mean_interval, policy_of, draw_policy_map, describe_path });
 }, { page: true }));
