@@ -646,9 +646,7 @@ def _draw_marks(axes: Axes, world: TableWorld) -> None:
     for state, mark in world.marks.items():
         row, column = divmod(state, columns)
         if mark in _CELLS:
-            axes.add_patch(
-                Rectangle((column - 0.5, row - 0.5), 1, 1, color=_CELLS[mark], zorder=0)
-            )
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=_CELLS[mark], zorder=0))
         if mark not in ("C", "#"):
             axes.text(column, row, mark, fontsize=9, va="center", ha="center", fontweight="bold",
                       bbox={"boxstyle": "round,pad=0.15", "facecolor": "white",

@@ -577,7 +577,7 @@ def _place(state: int | np.integer[Any], columns: int) -> str:
 def _steps_to_goal(
     next_state: NDArray[np.int64], goal: NDArray[np.bool_], start: int
 ) -> int | None:
-    """Return how many steps the shortest way from the start to a goal takes; None: there is none."""
+    """Return how many steps the shortest way to a goal takes; None where there is no way."""
     reached = np.zeros(len(goal), dtype=bool)
     steps, ahead = 0, np.array([start])
     while ahead.size:

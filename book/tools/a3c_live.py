@@ -7,7 +7,8 @@
 
 puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper, ``{a3c-pushes}`` the
 workers of the first page, ``{a3c-balance}`` cart-pole and pendulum, and ``{a3c-draw}`` a world that
-readers draw. Scripts and style sheets are loaded by the pages that hold one of them, and by no other.
+readers draw. Scripts and style sheets are loaded by the pages that hold one of them, and by no
+other.
 """
 
 import ast

@@ -457,11 +457,13 @@ PAGES = {
     ":seeds: 3\n```\n",
     "below/pushes.md": "# Pushes\n\n```{a3c-pushes}\n```\n",
     "below/balance.md": "# Balance\n\n```{a3c-balance}\n```\n",
+    "below/draw.md": "# Draw\n\n```{a3c-draw}\n:steps: 20000\n:seed: 4\n```\n",
     "plain.md": "# Plain\n\nNothing lives here.\n",
 }
 LAB, STEPPER, OTHER, PLAIN = "index.html", "below/stepper.html", "below/other.html", "plain.html"
-PUSHES, BALANCE = "below/pushes.html", "below/balance.html"
-every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER, PUSHES, BALANCE])
+PUSHES, BALANCE, DRAW = "below/pushes.html", "below/balance.html", "below/draw.html"
+ELEMENTS = [LAB, STEPPER, OTHER, PUSHES, BALANCE, DRAW]
+every_element = pytest.mark.parametrize("page", ELEMENTS)
 
 
 def write_book(folder, pages):
@@ -586,7 +588,7 @@ def foreign(seen, home):
 
 @pytest.mark.browser
 def test_only_pages_with_an_element_load_its_scripts(site):
-    for page in (LAB, STEPPER, OTHER, PUSHES, BALANCE):
+    for page in ELEMENTS:
         html = (site / page).read_text(encoding="utf-8")
         assert html.count("live/kernels.js") == html.count("live/live.css") == 1
         assert not re.search(r"<[^>]+\son\w+=", html[html.index("a3c-live") :].split("</div>")[0])
@@ -1168,7 +1170,7 @@ OPEN = "() => document.querySelectorAll('.a3c-live details').forEach(d => d.open
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES, BALANCE])
+@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES, BALANCE, DRAW])
 def test_an_element_is_accessible(visit, page, mode, width):
     """With everything open, after it ran; nothing is wider than a phone."""
     tab, _ = visit(page, mode=mode, width=width)
@@ -1181,7 +1183,7 @@ def test_an_element_is_accessible(visit, page, mode, width):
         tab.get_by_role("button", name="Later").click()
     elif page == PUSHES:
         tab.get_by_role("button").last.click()
-    elif page == BALANCE:
+    elif page in (BALANCE, DRAW):
         tab.locator(".a3c-main").click()
     else:
         changed(tab, lambda: tab.get_by_role("button", name=re.compile("Train")).click())

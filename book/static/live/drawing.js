@@ -167,13 +167,13 @@
     const shape = h("div", { class: "a3c-group" },
       control("example", { label: "Begin with", menu: examples }, 0, () => load(controls.example.get())),
       control("rows", { label: "Rows", values: between(2, data.most_rows) }, 6, resize),
-      control("columns", { label: "Columns", values: between(2, data.most_columns) }, 9, resize));
-    const costs = h("div", { class: "a3c-group" },
+      control("columns", { label: "Columns", values: between(2, data.most_columns) }, 9, resize),
       control("step", ...values("A step costs", 1), redraw),
-      control("fall", ...values("A fall costs", 100), redraw),
-      control("fall_ends", { label: "A fall", menu: [[false, "leads back to the start"], [true, "ends the episode"]] }, false, redraw),
       control("goal", ...values("The goal pays", 0), redraw),
-      control("steps", { label: "Environment steps", values: [5000, 20000, 60000, 100000, 200000], format: (v) => number(v) },
+      control("fall", ...values("A fall costs", 100), redraw),
+      control("fall_ends", { label: "A fall", menu: [[false, "leads to the start"], [true, "ends the episode"]] }, false, redraw));
+    const run = h("div", { class: "a3c-group" },
+      control("steps", { label: "Training steps", values: [5000, 20000, 60000, 100000, 200000], format: (v) => number(v) },
         data.total_steps, redraw),
       control("seed", { label: "Seed", whole: [0, 4294967295] }, data.seed, redraw));
     const canvas = h("div", { class: "a3c-plot" });
@@ -240,7 +240,7 @@
       const map = editor.lines().map((line) => `    ${line}\n`).join("");
       const others = own.map((setting) => `, ${setting}`).join("");
       return `from a3c_tut import grid_world, train\n\nworld = grid_world("""\n${map}"""${others})\n` +
-        `result = train(world, total_steps=${controls.steps.get()}, seed=${controls.seed.get()})\n`;
+        `result = train(world, total_steps=${number(controls.steps.get()).replaceAll(",", "_")}, seed=${controls.seed.get()})\n`;
     }
 
     // --- Walking --------------------------------------------------------------------------------
@@ -385,9 +385,8 @@
         h("div", { class: "a3c-half" },
           h("p", { class: "a3c-heading" }, "2. Walk, then train"), field,
           h("div", { class: "a3c-actions a3c-pads", role: "group", "aria-label": "Steps" }, ...pads, again),
-          counted,
-          h("div", { class: "a3c-actions" }, train_button))),
-      h("div", { class: "a3c-costs" }, costs), said, table,
+          counted, run, h("div", { class: "a3c-actions" }, train_button))),
+      said, table,
       h("p", { class: "a3c-heading" }, "3. Take it away: the same run in Python, to the bit"),
       h("div", { class: "a3c-scroll", tabindex: 0, role: "region", "aria-label": "Python code" }, h("pre", {}, code)),
       h("div", { class: "a3c-actions" }, copy, copied), heard);
