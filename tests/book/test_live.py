@@ -45,6 +45,7 @@ from a3c_tut.engine.crew import Job, TableCrew
 from a3c_tut.engine.streams import UniformStream, worker_seeds
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, learning_curve, moving_average
+from a3c_tut.figures import map_cells, never_pushed
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = STATIC / "live" / "recorded_run.json"
@@ -705,6 +706,32 @@ def test_what_the_lab_says_is_what_python_says(visit):
         assert f"episodes: {mean}. " in text
         if path.terminated:
             assert f"return {path.total_return:g} in {len(path.states) - 1} steps" in text
+
+
+@pytest.mark.browser
+def test_the_lab_draws_what_the_figures_draw(visit):
+    """Figure 1 over logarithmic time; Figure 2 with a triangle per action, grey where no push came."""
+    tab, _ = visit(LAB)
+    run = train(cliff_world())
+    grey, cells = never_pushed(run), map_cells(run.world)
+    plot = tab.locator(".a3c-plot").first
+    assert plot.locator(".a3c-own-mean").count() == 3
+    points = plot.locator(".a3c-mean").get_attribute("d").count(" ")
+    assert points == len(run.episodes)
+    names = plot.locator(".a3c-name").all_text_contents()
+    assert names == ["optimum −13", "safe detour −17"]
+    ticks = plot.locator(".a3c-tick[text-anchor=middle]")
+    assert ticks.all_text_contents()[:4] == ["100", "200", "500", "1,000"]
+    at = [float(x) for x in ticks.evaluate_all("ts => ts.map(t => t.getAttribute('x'))")[:4]]
+    assert at[3] - at[2] == pytest.approx(at[1] - at[0], abs=0.2)
+    shades = "ts => ts.map(t => t.getAttribute('fill-opacity'))"
+    shown = [float(one) for one in tab.locator(".a3c-wedge").evaluate_all(shades)]
+    np.testing.assert_allclose(shown, run.policy[cells].ravel(), atol=6e-4)
+    heatmap = tab.locator(".a3c-heatmap .a3c-shade").evaluate_all(shades)[:-24]  # but for the key
+    np.testing.assert_allclose(
+        [float(one) for one in heatmap], run.policy[~grey].ravel(), atol=6e-4
+    )
+    assert tab.locator(".a3c-heatmap .a3c-untouched").count() == 4 * grey.sum() == 44
 
 
 @pytest.mark.browser

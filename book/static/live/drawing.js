@@ -344,11 +344,12 @@
       const width = Math.floor(canvas.clientWidth);
       canvas.hidden = world === null;
       if (world === null || width === 0) return;
-      const policy = learning && a3c.policy_of(world, learning.crew.run.shared.theta);
-      const { svg, place, cell } = a3c.draw_policy_map(width, world, policy, path);
+      const { theta, V } = learning?.crew.run.shared ?? {};
+      const { svg, place, cell } = a3c.draw_policy_map(width, world, learning && a3c.policy_of(world, theta), path,
+        learning && a3c.never_pushed(world, theta, V));
       const told = walk.steps ? walked() : "The walker is at the start.";
       svg.setAttribute("aria-label", `Map of ${world.grid_shape.join(" × ")} cells. ${told} ` +
-        (path ? a3c.describe_path(path) : learning ? "Arrows show what is being learned." : "Nothing is learned yet."));
+        (path ? a3c.describe_path(path) : learning ? "The stronger a triangle’s colour, the more probable its action." : "Nothing is learned yet."));
       if (walk.trail.length > 1)
         svg.append(s("path", { class: "a3c-trail", d: a3c.path(walk.trail.map(place)) }));
       const [x, y] = place(walk.at);
