@@ -710,7 +710,7 @@ def test_what_the_lab_says_is_what_python_says(visit):
 
 @pytest.mark.browser
 def test_the_lab_draws_what_the_figures_draw(visit):
-    """Figure 1 over logarithmic time; Figure 2 with a triangle per action, grey where no push came."""
+    """Logarithmic time, a mean per worker; a triangle per action, grey where no push came."""
     tab, _ = visit(LAB)
     run = train(cliff_world())
     grey, cells = never_pushed(run), map_cells(run.world)
