@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import random_maps
 from twin import STATIC, same_bits
 
-from a3c_tut import cliff_world, figures, grid_world
+from a3c_tut import TableWorld, cliff_world, figures, grid_world
 from a3c_tut.book import drawing, live
 from a3c_tut.exact import greedy_path, optimal_values
 from a3c_tut.experiments import final_return
@@ -77,15 +77,84 @@ def test_the_maps_to_begin_with(twin, drawn):
             np.testing.assert_array_equal(getattr(ours, name), getattr(cliff_world(), name))
 
 
+BEST = "([w, gamma, horizon]) => Array.from(a3c.optimal_values(w, gamma, horizon))"
+
+
 @pytest.mark.parametrize("gamma, horizon", [(1.0, 200), (1.0, 7), (0.99, 300), (0.5, 3)])
 def test_the_best_values_are_the_exact_ones(twin, gamma, horizon):
-    for lines in (drawing.DRAWN[0].lines, drawing.DRAWN[2].lines):
-        world = grid_world(lines, step_reward=-0.1, fall_reward=-7.0, goal_reward=3.0)
-        theirs = twin.evaluate(
-            "([w, gamma, horizon]) => Array.from(a3c.optimal_values(w, gamma, horizon))",
-            [live.world_data(world), gamma, horizon],
-        )
+    """In maps, and in worlds without chance where an end leads to a state that is worth something."""
+    generator, shape = np.random.default_rng(3), (9, 3, 1)
+    ends = TableWorld(
+        generator.integers(9, size=shape), np.ones(shape), generator.integers(-6, 3, size=shape) / 2,
+        generator.random(shape) < 0.3, np.eye(9)[0], 20,
+    )  # fmt: skip
+    assert (optimal_values(ends, 0.5, 9)[ends.next_state[ends.terminated]] != 0.0).any()
+    rewards = {"step_reward": -0.1, "fall_reward": -7.0, "goal_reward": 3.0}
+    maps = (grid_world(drawing.DRAWN[at].lines, **rewards) for at in (0, 2))
+    for world in (ends, *maps):
+        theirs = twin.evaluate(BEST, [live.world_data(world), gamma, horizon])
         assert same_bits(optimal_values(world, gamma, horizon), theirs)
+
+
+SEVERAL = [
+    "S..#....",
+    ".C.#.CC.",
+    ".C...C..",
+    "...#...G",
+]
+LARGE = [
+    "....#....C..",
+    ".##.#.##.C..",
+    ".#..C..#....",
+    ".#.CCC.##.#.",
+    "S.......C.#.",
+    "###.###.C.#.",
+    "C.....#...#G",
+    "C.CCC.####..",
+    "..C.........",
+    "....CC#CCCC.",
+]
+FOLDED = ["S" + "." * 10, *["#" * 10 + ".", "." * 11, "." + "#" * 10, "." * 11] * 2, "G" + "#" * 10]
+#: Slips in the twin, each of which one of these worlds has to show.
+SLIPS = [
+    ('letters[to] === "#" ? state : to', "to"),
+    ("column >= columns", "column > columns"),
+    ("|| row >= rows", ""),
+    ('(own === "C" && fall_ends)', "false"),
+    ('own === "#" ||', ""),
+    ("falls && !fall_ends ? start : to", "to"),
+    ("falls ? fall_reward : ", ""),
+    ("step_reward + goal_reward", "goal_reward"),
+    ("(falls && fall_ends)", "falls"),
+    ("Math.max(rows + columns, way)", "(rows + columns)"),
+    ("reward[i] + gamma", "reward[i] - gamma"),
+]
+
+
+def test_a_slip_in_the_twin_is_noticed(twin):
+    cases = [
+        ([list(lines), rewards], drawn_data(lines, **rewards))
+        for lines in (SEVERAL, LARGE, FOLDED)
+        for rewards in (
+            {"step_reward": -0.5, "goal_reward": 2.0, "fall_ends": True},
+            {"fall_reward": -7.0},
+        )
+    ]
+    source = (STATIC / "live" / "worlds.js").read_text(encoding="utf-8")
+    made = """([source, asked]) => {
+      const before = globalThis.a3cModules, changed = {};
+      try {
+        globalThis.a3cModules = [];
+        new Function(source)();
+        globalThis.a3cModules[0](changed);
+      } finally { globalThis.a3cModules = before; }
+      return asked.map(([lines, settings]) => changed.grid_world(lines, settings));
+    }"""
+    asked, expected = [one for one, _ in cases], [one for _, one in cases]
+    assert twin.evaluate(made, [source, asked]) == expected
+    for old, new in SLIPS:
+        assert source.count(old) == 1, f"worlds.js no longer holds {old!r}: choose another slip"
+        assert twin.evaluate(made, [source.replace(old, new), asked]) != expected, (old, new)
 
 
 # --- The element ------------------------------------------------------------------------------
@@ -211,24 +280,6 @@ def minus(value):
     return f"{value:g}".replace("-", "−")
 
 
-SEVERAL = [
-    "S..#....",
-    ".C.#.CC.",
-    ".C...C..",
-    "...#...G",
-]
-LARGE = [
-    "....#....C..",
-    ".##.#.##.C..",
-    ".#..C..#....",
-    ".#.CCC.##.#.",
-    "S.......C.#.",
-    "###.###.C.#.",
-    "C.....#...#G",
-    "C.CCC.####..",
-    "..C.........",
-    "....CC#CCCC.",
-]
 #: Map, sliders, whether a fall ends the episode, seed.
 RUNS = {
     "the first one": (None, {}, False, 0),
