@@ -82,11 +82,11 @@ BEST = "([w, gamma, horizon]) => Array.from(a3c.optimal_values(w, gamma, horizon
 
 @pytest.mark.parametrize("gamma, horizon", [(1.0, 200), (1.0, 7), (0.99, 300), (0.5, 3)])
 def test_the_best_values_are_the_exact_ones(twin, gamma, horizon):
-    """In maps, and in worlds without chance where an end leads to a state that is worth something."""
+    """In maps, and in a world where an end leads to a state that is worth something."""
     generator, shape = np.random.default_rng(3), (9, 3, 1)
     ends = TableWorld(
-        generator.integers(9, size=shape), np.ones(shape), generator.integers(-6, 3, size=shape) / 2,
-        generator.random(shape) < 0.3, np.eye(9)[0], 20,
+        generator.integers(9, size=shape), np.ones(shape),
+        generator.integers(-6, 3, size=shape) / 2, generator.random(shape) < 0.3, np.eye(9)[0], 20,
     )  # fmt: skip
     assert (optimal_values(ends, 0.5, 9)[ends.next_state[ends.terminated]] != 0.0).any()
     rewards = {"step_reward": -0.1, "fall_reward": -7.0, "goal_reward": 3.0}
