@@ -256,7 +256,7 @@ def trained(tab):
       document.querySelector("[data-a3c]").addEventListener(
         "a3c-done", event => window.came = event.detail, { once: true }) }""")
     tab.locator(".a3c-main").press("Enter")
-    tab.wait_for_function("window.came !== null")
+    tab.wait_for_selector("[data-a3c][data-state=over]")
     return tab.evaluate("window.came")
 
 
@@ -333,7 +333,7 @@ def test_the_workers_are_watched_and_can_be_hurried(visit):
     button.click()
     tab.wait_for_selector("[data-a3c][data-state=training]")
     tab.locator(".a3c-count").filter(has_text="of 60,000 steps").wait_for()
-    tab.wait_for_function(f"still => {picture} !== still", arg=still)
+    tab.wait_for_selector(".a3c-field .a3c-wedge")
     assert button.inner_text() == "Skip to the end"
     theirs = trained(tab)
     assert same_bits(taken_away(tab).theta, theirs["theta"])
@@ -364,7 +364,7 @@ def test_a_walk_is_counted_as_the_world_counts(visit):
         assert told.inner_text().startswith("A fall. ") == (steps == 1)
     tab.wait_for_timeout(450)
     assert heard.last.inner_text() == f"row 1, column 3; return {minus(total)} in 7 steps"
-    assert heard.last.get_attribute("role") == "status"
+    tab.locator(".a3c-unseen[role=status]").wait_for(state="attached")
     field.press("ArrowDown")
     total -= 1
     assert told.inner_text() == f"You have arrived: return {minus(total)} in 8 steps."
@@ -401,7 +401,7 @@ def test_a_map_that_is_no_world_is_told_and_cannot_be_trained(visit):
     ):
         draw(tab, lines)
         assert words in said(tab)
-        assert tab.locator(".a3c-result").get_attribute("role") == "status"
+        tab.locator(".a3c-result[role=status]").wait_for()
         with pytest.raises(ValueError, match="map has no"):
             grid_world(lines)
         assert tab.locator(".a3c-main").is_disabled()
