@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
     Examples
     --------
     >>> DRAWN[0].name, len(DRAWN[0].lines)
-    ('a gap in the cliff', 6)
+    ('a narrow gap', 6)
     """
 
     name: str
@@ -39,7 +39,7 @@ class Drawn(NamedTuple):
 #: The maps that the element offers; the first is shown first.
 DRAWN = (
     Drawn(
-        "a gap in the cliff",
+        "a narrow gap",
         (
             ".........",
             ".###.###.",

@@ -285,7 +285,7 @@ RUNS = {
     "the first one": (None, {}, False, 0),
     "walls and several cliffs": (SEVERAL, {"A fall costs": "20", "A step costs": "0.5"}, False, 3),
     "falls that end it": (SEVERAL, {"A fall costs": "5", "The goal pays": "10"}, True, 12345),
-    "a large one": (LARGE, {"Training steps": "200,000", "A step costs": "0.1"}, False, 7),
+    "a large one": (LARGE, {"Steps": "200,000", "A step costs": "0.1"}, False, 7),
 }
 
 
@@ -300,11 +300,11 @@ def test_the_python_taken_away_gives_the_run_of_the_page(visit, name):
     for label, value in sliders.items():
         put(tab, label, value)
     if fall_ends:
-        tab.get_by_label("A fall", exact=True).select_option(index=1)
+        tab.get_by_label("After a fall", exact=True).select_option(index=1)
     tab.get_by_label("Seed", exact=True).fill(str(seed))
     theirs, ours = trained(tab), taken_away(tab)
     assert (ours.seed, ours.total_steps) == (
-        seed, int(sliders.get("Training steps", "60,000").replace(",", "")))  # fmt: skip
+        seed, int(sliders.get("Steps", "60,000").replace(",", "")))  # fmt: skip
     assert same_bits(ours.theta, theirs["theta"])
     assert same_bits(ours.state["V"], theirs["V"])
     assert same_bits(ours.episodes["total_return"], theirs["total_return"])
@@ -382,7 +382,7 @@ def test_a_walk_is_counted_as_the_world_counts(visit):
 def test_a_fall_can_be_the_end_and_time_can_be_up(visit):
     tab, _ = visit()
     draw(tab, ["S.G", "C.."])
-    tab.get_by_label("A fall", exact=True).select_option(index=1)
+    tab.get_by_label("After a fall", exact=True).select_option(index=1)
     tab.locator(".a3c-field").press("ArrowDown")
     assert tab.locator(".a3c-count").inner_text() == (
         "You fell, and that was the end: return −100 in 1 step.")  # fmt: skip

@@ -171,9 +171,9 @@
       control("step", ...values("A step costs", 1), redraw),
       control("goal", ...values("The goal pays", 0), redraw),
       control("fall", ...values("A fall costs", 100), redraw),
-      control("fall_ends", { label: "A fall", menu: [[false, "leads to the start"], [true, "ends the episode"]] }, false, redraw));
+      control("fall_ends", { label: "After a fall", menu: [[false, "back to start"], [true, "it is over"]] }, false, redraw));
     const run = h("div", { class: "a3c-group" },
-      control("steps", { label: "Training steps", values: [5000, 20000, 60000, 100000, 200000], format: (v) => number(v) },
+      control("steps", { label: "Steps", values: [5000, 20000, 60000, 100000, 200000], format: (v) => number(v) },
         data.total_steps, redraw),
       control("seed", { label: "Seed", whole: [0, 4294967295] }, data.seed, redraw));
     const canvas = h("div", { class: "a3c-plot" });
@@ -385,7 +385,7 @@
           editor.grid, shape),
         h("div", { class: "a3c-half" },
           h("p", { class: "a3c-heading" }, "2. Walk, then train"), field,
-          h("div", { class: "a3c-actions a3c-pads", role: "group", "aria-label": "Steps" }, ...pads, again),
+          h("div", { class: "a3c-actions a3c-pads", role: "group", "aria-label": "Take a step" }, ...pads, again),
           counted, run, h("div", { class: "a3c-actions" }, train_button))),
       said, table,
       h("p", { class: "a3c-heading" }, "3. Take it away: the same run in Python, to the bit"),
