@@ -375,6 +375,8 @@ def test_a_walk_is_counted_as_the_world_counts(visit):
     assert cells_of_table(tab)[0] == "−4 in 4 steps"
     trained(tab)
     assert "; you had −4." in said(tab)
+    tab.get_by_label("Seed", exact=True).fill("5")
+    assert cells_of_table(tab) == ["−4 in 4 steps", "–", "–", "−4"], "the same world, another run"
     assert tab.evaluate("scrollY") == 0, "arrow keys walk and do not scroll"
     assert seen.errors == []
 

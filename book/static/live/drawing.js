@@ -141,6 +141,7 @@
     const data = a3c.data_of(host);
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     let world = null, walk = null, own = null; // own: the best walk that has arrived
+    let wrong; // what keeps the drawing from being a world, in words
     let learning = null, path = null, frame = 0, before = 0, painted = 0, seconds = 0;
 
     // --- What is on the page --------------------------------------------------------------------
@@ -162,20 +163,20 @@
       controls[name] = a3c.make_control(spec, value, changed);
       return controls[name].row;
     };
-    const values = (label, start, format = String) => [{ label, values: COSTS, format }, start];
+    const cost = (label, start) => [{ label, values: COSTS }, start];
     const examples = data.maps.map(({ name }, i) => [i, name]);
     const shape = h("div", { class: "a3c-group" },
       control("example", { label: "Begin with", menu: examples }, 0, () => load(controls.example.get())),
       control("rows", { label: "Rows", values: between(2, data.most_rows) }, 6, resize),
       control("columns", { label: "Columns", values: between(2, data.most_columns) }, 9, resize),
-      control("step", ...values("A step costs", 1), redraw),
-      control("goal", ...values("The goal pays", 0), redraw),
-      control("fall", ...values("A fall costs", 100), redraw),
+      control("step", ...cost("A step costs", 1), redraw),
+      control("goal", ...cost("The goal pays", 0), redraw),
+      control("fall", ...cost("A fall costs", 100), redraw),
       control("fall_ends", { label: "After a fall", menu: [[false, "back to start"], [true, "it is over"]] }, false, redraw));
     const run = h("div", { class: "a3c-group" },
       control("steps", { label: "Steps", values: [5000, 20000, 60000, 100000, 200000], format: (v) => number(v) },
-        data.total_steps, redraw),
-      control("seed", { label: "Seed", whole: [0, 4294967295] }, data.seed, redraw));
+        data.total_steps, rerun),
+      control("seed", { label: "Seed", whole: [0, 4294967295] }, data.seed, rerun));
     const canvas = h("div", { class: "a3c-plot" });
     // Arrow keys are the walk's own here; whoever cannot press them has the buttons.
     const field = h("div", { class: "a3c-field", role: "application", tabindex: 0,
@@ -217,15 +218,21 @@
 
     /** Another map or other costs: what was walked and learned is of a world that is no more. */
     function redraw() {
-      halt();
       const made = a3c.grid_world(editor.lines(), settings());
-      world = made.wrong ? null : { ...made, key: "drawn" };
-      learning = path = own = null;
+      world = made.wrong ? null : made;
       walk = world && begin_walk(world);
-      code.textContent = world ? python() : "";
+      own = null;
       for (const button of [...pads, again, train_button, copy]) button.disabled = world === null;
-      counted.textContent = world ? "" : WRONG[made.wrong];
-      say(world ? "Draw a world, walk through it, then let the workers learn it." : WRONG[made.wrong]);
+      wrong = WRONG[made.wrong];
+      rerun();
+    }
+
+    /** Another run in the same world: what was walked still counts. */
+    function rerun() {
+      halt();
+      learning = path = null;
+      code.textContent = world ? python() : "";
+      say(wrong ?? "Draw a world, walk through it, then let the workers learn it.");
       copied.textContent = "";
       tell();
     }
@@ -361,7 +368,7 @@
       paint();
       compare();
       train_button.textContent = frame ? "Skip to the end" : learning ? "Train again" : "Train";
-      if (world) counted.textContent = frame
+      counted.textContent = wrong ? wrong : frame
         ? `${number(learning.steps)} of ${number(learning.total_steps)} steps, ${number(learning.episodes.worker.length)} episodes` +
           (learning.episodes.worker.length ? `; the last ones returned ${number(learning.mean, 1)} on average` : "")
         : walked();
