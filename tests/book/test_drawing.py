@@ -403,6 +403,7 @@ def test_a_map_that_is_no_world_is_told_and_cannot_be_trained(visit):
     ):
         draw(tab, lines)
         assert words in said(tab)
+        assert words in tab.locator(".a3c-trouble").inner_text()
         tab.locator(".a3c-result[role=status]").wait_for()
         with pytest.raises(ValueError, match="map has no"):
             grid_world(lines)
@@ -413,6 +414,7 @@ def test_a_map_that_is_no_world_is_told_and_cannot_be_trained(visit):
             ".a3c-field svg").is_visible()  # fmt: skip
         tab.locator(".a3c-field").press("ArrowUp")
     draw(tab, ["S.", "CG"])
+    assert not tab.locator(".a3c-trouble").is_visible()
     assert tab.locator(".a3c-main").is_enabled()
     assert len(trained(tab)["theta"]) == 16
     # Another line makes another world: what was learned is gone.

@@ -188,6 +188,7 @@
     });
     const again = h("button", { type: "button", class: "a3c-button" }, "Walk again");
     const train_button = h("button", { type: "button", class: "a3c-button a3c-main" });
+    const trouble = h("p", { class: "a3c-trouble" });
     const counted = h("p", { class: "a3c-count" });
     const rows = ["You", "The learners’ most probable actions", "The learners’ last 100 episodes", "The best possible"]
       .map((name) => [name, h("td")]);
@@ -224,6 +225,8 @@
       own = null;
       for (const button of [...pads, again, train_button, copy]) button.disabled = world === null;
       wrong = WRONG[made.wrong];
+      trouble.textContent = wrong ?? "";
+      trouble.hidden = !wrong;
       rerun();
     }
 
@@ -368,7 +371,7 @@
       paint();
       compare();
       train_button.textContent = frame ? "Skip to the end" : learning ? "Train again" : "Train";
-      counted.textContent = wrong ? wrong : frame
+      counted.textContent = wrong ? "" : frame
         ? `${number(learning.steps)} of ${number(learning.total_steps)} steps, ${number(learning.episodes.worker.length)} episodes` +
           (learning.episodes.worker.length ? `; the last ones returned ${number(learning.mean, 1)} on average` : "")
         : walked();
@@ -389,7 +392,7 @@
       h("div", { class: "a3c-drawing" },
         h("div", { class: "a3c-half" },
           h("fieldset", { class: "a3c-switch a3c-brushes" }, h("legend", {}, "1. Draw"), ...brushes),
-          editor.grid, shape),
+          editor.grid, trouble, shape),
         h("div", { class: "a3c-half" },
           h("p", { class: "a3c-heading" }, "2. Walk, then train"), field,
           h("div", { class: "a3c-actions a3c-pads", role: "group", "aria-label": "Take a step" }, ...pads, again),
