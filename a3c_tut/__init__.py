@@ -34,7 +34,13 @@ if TYPE_CHECKING:
     from a3c_tut.results import TrainingResult
     from a3c_tut.schedules import RandomSchedule
     from a3c_tut.training import replay, train
-    from a3c_tut.worlds import TableWorld, cliff_world, corridor_world, sparse_grid_world
+    from a3c_tut.worlds import (
+        TableWorld,
+        cliff_world,
+        corridor_world,
+        grid_world,
+        sparse_grid_world,
+    )
 
 __version__ = "0.1.0"
 
@@ -47,6 +53,7 @@ __all__ = [
     "WorkerError",
     "cliff_world",
     "corridor_world",
+    "grid_world",
     "replay",
     "sparse_grid_world",
     "train",
@@ -61,6 +68,7 @@ _ROOMS = {
     "WorkerError": "errors",
     "cliff_world": "worlds",
     "corridor_world": "worlds",
+    "grid_world": "worlds",
     "replay": "training",
     "sparse_grid_world": "worlds",
     "train": "training",

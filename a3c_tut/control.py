@@ -197,7 +197,7 @@ def one_hot(world: TableWorld) -> ControlWorld:
 def as_image(world: TableWorld) -> ControlWorld:
     """Return a table on a grid as a picture: a pixel a cell, in three colours.
 
-    The first colour shows the walker, the second the cliff, the third the goal.
+    The first colour shows the walker, the second the cliff, the third the goal; walls have none.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ _CELL = 24
 _GRID_LINE = (200, 200, 200)
 _WALKER = (0, 114, 178)
 #: Colours that stay apart for every kind of colour vision: start, goal and cliff.
-_COLOURS = {"S": (240, 228, 66), "G": (0, 158, 115), "C": (90, 90, 90)}
+_COLOURS = {"S": (240, 228, 66), "G": (0, 158, 115), "C": (90, 90, 90), "#": (30, 30, 30)}
 
 
 class TableEnv(gymnasium.Env[int, int]):

@@ -43,6 +43,8 @@ NARROW = 3.9
 _MOST_BACKUPS = 50_000_000
 _SMALL = 9
 _GREY = "#C6C6C6"
+#: The colours of cells with a meaning, by their marks.
+_CELLS = {"C": "#F4C7AB", "G": "#BFE5D6", "#": "#5F6368"}
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -122,7 +124,7 @@ def reference_returns(world: TableWorld | ControlWorld) -> dict[str, float]:
     The optimum is solved for exactly, without a discount, within the time limit of an episode; in a
     world so large that this would take long, without the limit, and where that has no solution it
     is left out, as in a world that is no table. On a cliff-world there is also the safe detour: up
-    to the wall, along it, down to the goal.
+    to the edge, along it, down to the goal.
 
     Examples
     --------
@@ -139,15 +141,25 @@ def reference_returns(world: TableWorld | ControlWorld) -> dict[str, float]:
         returns["optimum"] = float(world.start @ optimal_values(world, gamma=1.0, horizon=horizon))
     except ValueError:  # an endless loop pays
         pass
-    if world.grid_shape is not None and "C" in world.marks.values():
-        rows, columns = world.grid_shape
-        detour = np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1])  # up, right, down
-        state, total = int(world.start.argmax()), 0.0
-        for action in detour:
-            total += float(world.reward[state, action, 0])
-            state = int(world.next_state[state, action, 0])
-        returns["safe detour"] = total
+    detour = _safe_detour(world)
+    if detour is not None:
+        returns["safe detour"] = detour
     return returns
+
+
+def _safe_detour(world: TableWorld) -> float | None:
+    """Return what the way up, right and down pays; None where it does not lead past a cliff."""
+    if world.grid_shape is None or "C" not in world.marks.values():
+        return None
+    rows, columns = world.grid_shape
+    state, total, last = int(world.start.argmax()), 0.0, False
+    for action in np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1]):
+        here, state = state, int(world.next_state[state, action, 0])
+        if last or state == here:  # over before its end, or held up by a wall
+            return None
+        total += float(world.reward[here, action, 0])
+        last = bool(world.terminated[here, action, 0])
+    return total if last and world.marks.get(state) == "G" else None
 
 
 def plot_returns(
@@ -614,7 +626,7 @@ def draw_policy_map(axes: Axes, result: TrainingResult) -> None:
 
 
 def map_cells(world: TableWorld) -> list[int]:
-    """Return the states that a map cuts into triangles: all but the cliff and the goals.
+    """Return the states that a map cuts into triangles: all but the cliff, the goals and walls.
 
     Examples
     --------
@@ -622,7 +634,7 @@ def map_cells(world: TableWorld) -> list[int]:
     >>> map_cells(cliff_world()) == list(range(37))
     True
     """
-    return [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G")]
+    return [s for s in range(world.num_states) if world.marks.get(s) not in ("C", "G", "#")]
 
 
 def path_words(path: Sequence[int]) -> str:
@@ -644,17 +656,39 @@ def _draw_marks(axes: Axes, world: TableWorld) -> None:
     columns = world.grid_shape[1]
     for state, mark in world.marks.items():
         row, column = divmod(state, columns)
-        if mark in ("C", "G"):
-            color = "#F4C7AB" if mark == "C" else "#BFE5D6"
-            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=color, zorder=0))
-        if mark != "C":
+        if mark in _CELLS:
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=_CELLS[mark], zorder=0))
+        if mark not in ("C", "#"):
             axes.text(column, row, mark, fontsize=9, va="center", ha="center", fontweight="bold",
                       bbox={"boxstyle": "round,pad=0.15", "facecolor": "white",
                             "edgecolor": "none"}, zorder=5)  # fmt: skip
-    cliff = [divmod(state, columns) for state, mark in world.marks.items() if mark == "C"]
-    if cliff:
-        axes.text(float(np.mean([c for _, c in cliff])), float(np.mean([r for r, _ in cliff])),
-                  "cliff", ha="center", va="center", fontsize=10, style="italic")  # fmt: skip
+    word: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 10, "style": "italic"}
+    for run in cliff_runs(world):
+        row, first = divmod(run[0], columns)
+        if len(run) > 2:
+            axes.text(first + (len(run) - 1) / 2, row, "cliff", **word)
+        else:
+            for column in range(first, first + len(run)):
+                axes.text(column, row, "C", **word)
+
+
+def cliff_runs(world: TableWorld) -> list[list[int]]:
+    """Return the cliff's states, those side by side together; figures write on each such run.
+
+    Examples
+    --------
+    >>> from a3c_tut import grid_world
+    >>> cliff_runs(grid_world(["S..G", "C.CC"]))
+    [[4], [6, 7]]
+    """
+    assert world.grid_shape is not None
+    columns, runs = world.grid_shape[1], list[list[int]]()
+    for state in sorted(state for state, mark in world.marks.items() if mark == "C"):
+        if runs and runs[-1][-1] == state - 1 and state % columns:
+            runs[-1].append(state)
+        else:
+            runs.append([state])
+    return runs
 
 
 def _path_through(result: TrainingResult) -> list[int]:

@@ -7,7 +7,7 @@ update only puts the new run's marks, colours and arrows on top. `Lab` is the wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from a3c_tut.experiments import final_return
 from a3c_tut.results import TrainingResult
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.training import train
-from a3c_tut.worlds import WORLDS
+from a3c_tut.worlds import WORLDS, grid_world
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -225,11 +225,15 @@ class Lab:
     ----------
     total_steps : int from 1
         Environment steps of each training.
+    map : str or sequence of str, optional
+        A world of one's own, as `grid_world` reads it; the lab begins with it.
 
     Raises
     ------
     ImportError
         When ipywidgets is missing; the message says how to install it.
+    ValueError
+        When the map is none.
 
     Examples
     --------
@@ -239,16 +243,18 @@ class Lab:
     (2, True)
     >>> lab.config() == lab.result.config, len(lab.show().children)
     (True, 2)
+    >>> Lab(total_steps=2_000, map=["...", "S#G"]).result.world.grid_shape
+    (2, 3)
     """
 
-    def __init__(self, total_steps: int = 60_000):
+    def __init__(self, total_steps: int = 60_000, map: str | Sequence[str] | None = None):
         try:
             import ipywidgets
         except ImportError as error:
             raise ImportError(
                 "the lab needs ipywidgets; install it with `pip install 'a3c_tut[lab]'`"
             ) from error
-        self._widgets, self._total_steps = ipywidgets, total_steps
+        self._widgets, self._total_steps, self._drawn = ipywidgets, total_steps, map
         self.knobs = self._make_knobs()
         self.result = self._train()
         self._live = LiveFigures(self.result)
@@ -266,6 +272,7 @@ class Lab:
 
     def _make_knobs(self) -> dict[str, Any]:
         w, default = self._widgets, A3CConfig()
+        own = [] if self._drawn is None else ["map"]
         style = {"style": {"description_width": "9em"}, "continuous_update": True}
 
         def slider(label: str, value: int, low: int, high: int) -> Any:
@@ -280,7 +287,7 @@ class Lab:
                               style={"description_width": "9em"})  # fmt: skip
 
         return {
-            "world": choice("world", list(WORLDS), "cliff"),
+            "world": choice("world", [*own, *WORLDS], [*own, "cliff"][0]),
             "num_workers": slider("workers", default.num_workers, 1, 16),
             "rollout_length": slider("rollout length n", default.longest_rollout, 1, 50),
             "gamma": w.FloatSlider(default.gamma, min=0.8, max=1.0, step=0.01,
@@ -313,17 +320,20 @@ class Lab:
             for name, value in config.as_dict().items()
             if value != getattr(default, name)
         )
-        world = WORLDS[self.knobs["world"].value].make.__name__
+        drawn = self.knobs["world"].value == "map"
+        world = "grid_world" if drawn else WORLDS[self.knobs["world"].value].make.__name__
+        given = repr(self._drawn) if drawn else ""
         return (
             "from a3c_tut import A3CConfig, RandomSchedule, train\n"
             f"from a3c_tut import {world}\n"
             f"config = A3CConfig({changed})\n"
-            f"result = train({world}(), config, total_steps={self._total_steps}, "
+            f"result = train({world}({given}), config, total_steps={self._total_steps}, "
             f"seed={self.knobs['seed'].value}, schedule={self._schedule()!r})"
         )
 
     def _train(self) -> TrainingResult:
-        world = WORLDS[self.knobs["world"].value].make()
+        key = self.knobs["world"].value
+        world = grid_world(self._drawn) if key == "map" else WORLDS[key].make()
         return train(world, self.config(), total_steps=self._total_steps,
                      seed=self.knobs["seed"].value, schedule=self._schedule())  # fmt: skip
 
@@ -360,17 +370,19 @@ class Lab:
         return w.HBox([knobs, side], layout={"flex_flow": "row wrap"})
 
 
-def show(total_steps: int = 60_000) -> Any:
+def show(total_steps: int = 60_000, map: str | Sequence[str] | None = None) -> Any:
     """Open the lab in a notebook.
 
     Parameters
     ----------
     total_steps : int from 1
         Environment steps of each training.
+    map : str or sequence of str, optional
+        A world of one's own, as `grid_world` reads it.
 
     Examples
     --------
     >>> len(show(total_steps=3_000).children)
     2
     """
-    return Lab(total_steps).show()
+    return Lab(total_steps, map).show()

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from a3c_tut.checks import MOST, affordable, chances, finite, whole
+from a3c_tut.checks import MOST, affordable, chances, finite, number, one_of, short, whole
 from a3c_tut.shown import html, text
 
 #: The four moves of every grid world here, in Gymnasium's order for CliffWalking.
 GRID_ACTIONS = ("up", "right", "down", "left")
 _ROW_STEP = np.array([-1, 0, 1, 0])
 _COLUMN_STEP = np.array([0, 1, 0, -1])
+#: The letters of a map, and what they mean.
+MAP_LETTERS = {"S": "start", "G": "goal", "C": "cliff", "#": "wall", ".": "floor"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +50,7 @@ class TableWorld:
     grid_shape : (rows, columns), optional
         Given when state `s` is the grid cell `divmod(s, columns)`; the policy can then be drawn.
     marks : mapping of state to one letter, optional
-        What figures write into special cells: S start, G goal, C cliff.
+        What stands in special cells, for figures: S start, G goal, C cliff, # wall.
 
     Raises
     ------
@@ -425,11 +427,166 @@ def _affordable(what: str, num_states: int) -> None:
 
 
 def _moves(rows: int, columns: int) -> NDArray[np.int64]:
-    """Return the (S, 4) cells that the four moves lead to; walls stop a move."""
+    """Return the (S, 4) cells that the four moves lead to; the grid's edges stop a move."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     to_row = np.clip(row[:, None] + _ROW_STEP, 0, rows - 1)
     to_column = np.clip(column[:, None] + _COLUMN_STEP, 0, columns - 1)
     return np.asarray(to_row * columns + to_column)
+
+
+def grid_world(
+    map: str | Sequence[str],
+    *,
+    step_reward: float = -1.0,
+    fall_reward: float = -100.0,
+    goal_reward: float = 0.0,
+    fall_ends: bool = False,
+    max_episode_steps: int | None = None,
+    name: str | None = None,
+) -> TableWorld:
+    """Build a grid from a map: lines of letters, a letter per cell, as FrozenLake's are written.
+
+    `S` is the start, `G` a goal, `C` a cliff, `#` a wall and `.` floor. There is one start, because
+    a fall leads back to it; there may be several goals. Actions: up, right, down, left. A move into
+    a wall, or over the grid's edge, stays where it is and is a step like any other. Goals are
+    absorbing, worth 0, and so are walls, which nobody comes to.
+
+    Parameters
+    ----------
+    map : str or sequence of str
+        The lines, all of one length; spaces around them do not count.
+    step_reward : float
+        The reward of a step.
+    fall_reward : float
+        The reward of a step into the cliff, in place of a step's.
+    goal_reward : float
+        What the step into a goal pays, on top of a step's reward.
+    fall_ends : bool
+        Whether a fall ends the episode, as in FrozenLake. Otherwise it puts the walker back to the
+        start, as in the cliff-world.
+    max_episode_steps : int, optional
+        The time limit. Default: 200, or on large grids five times the half circumference or the
+        shortest way to a goal, whichever is more.
+    name : str, optional
+        Default: "grid", and its size.
+
+    Returns
+    -------
+    TableWorld
+        A state per cell, walls and cliffs too, numbered along the rows from the upper left.
+
+    Raises
+    ------
+    ValueError
+        When a letter is not known, lines differ in length, start or goal are missing, no goal can
+        be reached from the start, or a number is not finite. Rows and columns are counted from 1.
+
+    Examples
+    --------
+    The short way to the goal runs along the cliff, the long one behind the wall.
+
+    >>> world = grid_world('''
+    ...     ......
+    ...     .####.
+    ...     S....G
+    ...     .CCCC.
+    ... ''')
+    >>> world.grid_shape, world.num_states, world.marks[12], world.marks[17]
+    ((4, 6), 24, 'S', 'G')
+    >>> # up from (3, 2): a wall; down: into the cliff, and back to the start
+    >>> world.next_state[13, :, 0].tolist(), world.reward[13, :, 0].tolist()
+    ([13, 14, 12, 12], [-1.0, -1.0, -100.0, -1.0])
+    """
+    letters = _read_map(map)
+    (rows, columns), letter = letters.shape, letters.ravel()
+    start = int((letter == "S").argmax())
+    step, fall, goal = (
+        number(f"{what}_reward of grid_world", value, "a finite number", lambda _: True)
+        for what, value in (("step", step_reward), ("fall", fall_reward), ("goal", goal_reward))
+    )
+    one_of("fall_ends of grid_world", fall_ends, (False, True))
+    next_state = _moves(rows, columns)
+    own = np.arange(letter.size)[:, None]
+    next_state = np.where(letter[next_state] == "#", own, next_state)
+    entered = letter[next_state]
+    reward = np.where(entered == "C", fall, np.where(entered == "G", step + goal, step))
+    terminated = (entered == "G") | ((entered == "C") & fall_ends)
+    if not fall_ends:
+        next_state[entered == "C"] = start
+    over = np.isin(letter, ["G", "#", "C"] if fall_ends else ["G", "#"])
+    next_state[over], reward[over], terminated[over] = own[over], 0.0, True
+    way = _steps_to_goal(next_state, letter == "G", start)
+    if way is None:
+        raise ValueError(
+            f"map has no way from S, in {_place(start, columns)}, to a G; allowed: a map with a "
+            "way around walls and cliffs"
+        )
+    limit = max(200, 5 * max(rows + columns, way))
+    return TableWorld(
+        next_state[:, :, None].astype(np.int32),
+        np.ones((*next_state.shape, 1)),
+        reward[:, :, None],
+        terminated[:, :, None],
+        _point(start, letter.size),
+        limit if max_episode_steps is None else max_episode_steps,
+        name=f"grid {rows} × {columns}" if name is None else name,
+        action_names=GRID_ACTIONS,
+        grid_shape=(rows, columns),
+        marks={int(s): mark for mark in "SGC#" for s in np.flatnonzero(letter == mark)},
+    )
+
+
+def _read_map(given: str | Sequence[str]) -> NDArray[np.str_]:
+    """Return the (rows, columns) letters of a map, of which one is an S and one at least a G."""
+    lines = given.strip().splitlines() if isinstance(given, str) else given
+    listed = isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines)
+    if not listed or not "".join(lines).strip():
+        raise ValueError(
+            f"map is {short(given)}; allowed: lines of letters, as one text or a list of them"
+        )
+    lines = [line.strip() for line in lines]
+    columns = len(lines[0])
+    for row, line in enumerate(lines, 1):
+        for column, letter in enumerate(line, 1):
+            if letter not in MAP_LETTERS:
+                known = ", ".join(f"{one} {what}" for one, what in MAP_LETTERS.items())
+                raise ValueError(
+                    f"map has {letter!r} in row {row}, column {column}; allowed: {known}"
+                )
+        if len(line) != columns:
+            raise ValueError(
+                f"map has {len(line)} cells in row {row}; allowed: {columns}, as in row 1"
+            )
+    letters = np.array([list(line) for line in lines])
+    starts = np.flatnonzero(letters == "S")
+    if len(starts) != 1:
+        where = ", in " + " and in ".join(_place(s, columns) for s in starts[:2])
+        many = "no S" if len(starts) == 0 else f"{len(starts)} S{where}"
+        raise ValueError(f"map has {many}; allowed: one S, the start")
+    if not (letters == "G").any():
+        raise ValueError("map has no G; allowed: one G at least, the goal")
+    return letters
+
+
+def _place(state: int | np.integer[Any], columns: int) -> str:
+    """Return where a cell is, as people count."""
+    row, column = divmod(int(state), columns)
+    return f"row {row + 1}, column {column + 1}"
+
+
+def _steps_to_goal(
+    next_state: NDArray[np.int64], goal: NDArray[np.bool_], start: int
+) -> int | None:
+    """Return how many steps the shortest way to a goal takes; None where there is no way."""
+    reached = np.zeros(len(goal), dtype=bool)
+    steps, ahead = 0, np.array([start])
+    while ahead.size:
+        if goal[ahead].any():
+            return steps
+        reached[ahead] = True
+        further = np.unique(next_state[ahead])
+        steps, ahead = steps + 1, further[~reached[further]]
+    return None
 
 
 def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
@@ -467,25 +624,9 @@ def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     whole("rows of cliff_world", rows, 2, most=MOST)
     whole("columns of cliff_world", columns, 3, most=MOST)
     _affordable(f"cliff_world of {rows:,} rows and {columns:,} columns", rows * columns)
-    start, goal = (rows - 1) * columns, rows * columns - 1
-    next_state = _moves(rows, columns)
-    reward = np.full(next_state.shape, -1.0)
-    falls = (next_state > start) & (next_state < goal)
-    next_state[falls], reward[falls] = start, -100.0
-    next_state[goal], reward[goal] = goal, 0.0
-    terminated = next_state == goal
-    marks = {start: "S", goal: "G"} | dict.fromkeys(range(start + 1, goal), "C")
-    return TableWorld(
-        next_state[:, :, None].astype(np.int32),
-        np.ones((*next_state.shape, 1)),
-        reward[:, :, None],
-        terminated[:, :, None],
-        _point(start, rows * columns),
-        max(200, 5 * (rows + columns)),
-        name=f"cliff-world {rows} × {columns}",
-        action_names=GRID_ACTIONS,
-        grid_shape=(rows, columns),
-        marks=marks,
+    floor = ["." * columns] * (rows - 1)
+    return grid_world(
+        [*floor, "S" + "C" * (columns - 2) + "G"], name=f"cliff-world {rows} × {columns}"
     )
 
 
@@ -520,23 +661,13 @@ def sparse_grid_world(rows: int = 6, columns: int = 6) -> TableWorld:
     whole("rows of sparse_grid_world", rows, 2, most=MOST)
     whole("columns of sparse_grid_world", columns, 2, most=MOST)
     _affordable(f"sparse_grid_world of {rows:,} rows and {columns:,} columns", rows * columns)
-    goal = rows * columns - 1
-    next_state = _moves(rows, columns)
-    next_state[goal] = goal
-    terminated = next_state == goal
-    reward = terminated.astype(float)
-    reward[goal] = 0.0
-    return TableWorld(
-        next_state[:, :, None].astype(np.int32),
-        np.ones((*next_state.shape, 1)),
-        reward[:, :, None],
-        terminated[:, :, None],
-        _point(0, rows * columns),
-        4 * (rows + columns),
+    floor = "." * (columns - 1)
+    return grid_world(
+        ["S" + floor, *["." + floor] * (rows - 2), floor + "G"],
+        step_reward=0.0,
+        goal_reward=1.0,
+        max_episode_steps=4 * (rows + columns),
         name=f"sparse grid {rows} × {columns}",
-        action_names=GRID_ACTIONS,
-        grid_shape=(rows, columns),
-        marks={0: "S", goal: "G"},
     )
 
 

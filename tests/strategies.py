@@ -80,3 +80,14 @@ def random_values(draw: st.DrawFn, world: TableWorld) -> np.ndarray:
     """An (S,) table of values."""
     count = world.num_states
     return np.array(draw(st.lists(st.floats(-10, 10), min_size=count, max_size=count)))
+
+
+@st.composite
+def random_maps(draw: st.DrawFn, max_rows: int = 5, max_columns: int = 6) -> list[str]:
+    """The lines of a map with one start and at least one goal, which may be out of reach."""
+    rows, columns = draw(st.integers(1, max_rows)), draw(st.integers(2, max_columns))
+    size = rows * columns
+    cells = draw(st.lists(st.sampled_from("...C#G"), min_size=size, max_size=size))
+    start, goal = draw(st.lists(st.integers(0, size - 1), min_size=2, max_size=2, unique=True))
+    cells[start], cells[goal] = "S", "G"
+    return ["".join(cells[row * columns : (row + 1) * columns]) for row in range(rows)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a3c_tut import A3CConfig, cliff_world, corridor_world, train
+from a3c_tut import A3CConfig, cliff_world, corridor_world, grid_world, train
 from a3c_tut.lab import LiveFigures
 
 CLIFF = cliff_world()
@@ -128,6 +128,19 @@ class TestLab:
         exec(lab.code(), names)
         assert (names["result"].theta == lab.result.theta).all()
         assert names["config"] == lab.config()
+
+    @pytest.mark.parametrize("map", ["..#\nS.G\nCC.", ["..#", "S.G", "CC."]])
+    def test_it_begins_with_a_map_of_ones_own(self, lab, map):
+        from a3c_tut.lab import Lab
+
+        own = Lab(total_steps=2_000, map=map)
+        names = {}
+        exec(own.code(), names)
+        assert own.result.world == grid_world(map) == names["result"].world
+        assert names["result"] == own.result
+        own.knobs["world"].value = "corridor"
+        assert own.result.world.name == "corridor of 12"
+        assert own.knobs["world"].options[1:] == lab.knobs["world"].options
 
     def test_a_diverging_run_is_said_and_the_lab_goes_on(self, lab, monkeypatch):
         from a3c_tut import lab as room

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import random_worlds
 
-from a3c_tut import A3CConfig, TableWorld, cliff_world, replay, train
+from a3c_tut import A3CConfig, TableWorld, cliff_world, grid_world, replay, train
 from a3c_tut.exact import optimal_values, policy_values
 from a3c_tut.experiments import compare, evaluate, mean_interval, run_seeds
-from a3c_tut.figures import plot_returns, reference_returns
+from a3c_tut.figures import map_cells, plot_policy_map, plot_returns, reference_returns
 from a3c_tut.names import OTHER_NAMES
 
 HERE = Path(__file__).parent
@@ -60,6 +60,28 @@ def test_a_plot_does_not_fail_because_its_reference_does(monkeypatch):
     assert reference_returns(FOR_EVER) == {}
     assert plot_returns(train(FOR_EVER, total_steps=3_000)) is not None
     assert reference_returns(cliff_world())["optimum"] == -13.0
+
+
+def test_a_map_of_her_own_is_drawn():
+    """Walls and cliffs where they are; a word on a long cliff, a letter on a short one."""
+    world = grid_world(["....#.", "S.#..G", "CCC.CC", "......"])
+    axes = plot_policy_map(train(world, total_steps=2_000)).axes[0]
+    assert map_cells(world) == [0, 1, 2, 3, 5, 6, 7, 9, 10, 15, 18, 19, 20, 21, 22, 23]
+    written = {(text.get_text(), *text.get_position()) for text in axes.texts}
+    assert written == {("S", 0, 1), ("G", 5, 1), ("cliff", 1.0, 2), ("C", 4, 2), ("C", 5, 2)}
+    cells = {tuple(patch.get_xy()): patch.get_facecolor() for patch in axes.patches}
+    assert len(cells) == 2 + 5 + 1
+    walls, cliffs = ({cells[x - 0.5, y - 0.5] for x, y in places} for places in (
+        [(4, 0), (2, 1)], [(0, 2), (1, 2), (2, 2), (4, 2), (5, 2)]))  # fmt: skip
+    assert len(walls) == len(cliffs) == 1
+    assert walls != cliffs
+
+
+def test_only_a_way_past_a_cliff_is_a_safe_detour():
+    assert reference_returns(cliff_world(3, 5))["safe detour"] == -8.0
+    assert reference_returns(grid_world(["...", "SCG"])) == {"optimum": -4.0, "safe detour": -4.0}
+    for lines in (["S..", ".C.", "..G"], [".#..", "....", "S.CG"], ["..G", "SC."]):
+        assert list(reference_returns(grid_world(lines))) == ["optimum"]
 
 
 # --- evaluation ---------------------------------------------------------------------------------

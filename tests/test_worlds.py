@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import random_policies, random_worlds
+from strategies import random_maps, random_policies, random_worlds
 
 from a3c_tut.exact import optimal_values, state_occupancy
-from a3c_tut.worlds import WORLDS, TableWorld, cliff_world, corridor_world, sparse_grid_world
+from a3c_tut.worlds import (
+    WORLDS,
+    TableWorld,
+    cliff_world,
+    corridor_world,
+    grid_world,
+    sparse_grid_world,
+)
 
 #: Gymnasium counts the versions of its own worlds; any version will do here.
 CLIFF_WALKING, TAXI = (
@@ -221,6 +228,177 @@ class TestCliffWorld:
     def test_says_what_is_wrong(self, size, message):
         with pytest.raises(ValueError, match=re.escape(message)):
             cliff_world(**size)
+
+
+class TestGridWorld:
+    def test_every_cell_and_move_of_a_small_one(self):
+        # 0 1 2    A wall at 1, the start at 3, the cliff at 4, the goal at 8.
+        world = grid_world([".#.", "SC.", "..G"], step_reward=-2.0, goal_reward=7.0)
+        assert world.next_state[:, :, 0].tolist() == [
+            [0, 0, 3, 0],
+            [1, 1, 1, 1],
+            [2, 2, 5, 2],
+            [0, 3, 6, 3],
+            [3, 5, 7, 3],
+            [2, 5, 8, 3],
+            [3, 7, 6, 6],
+            [3, 8, 7, 6],
+            [8, 8, 8, 8],
+        ]
+        assert world.reward[:, :, 0].tolist() == [
+            [-2, -2, -2, -2],
+            [0, 0, 0, 0],
+            [-2, -2, -2, -2],
+            [-2, -100, -2, -2],
+            [-100, -2, -2, -2],  # against the wall above: it stays in the cliff, which is a fall
+            [-2, -2, 5, -100],
+            [-2, -2, -2, -2],
+            [-100, 5, -2, -2],
+            [0, 0, 0, 0],
+        ]
+        ends = (world.next_state == 8) | (np.arange(9) == 1)[:, None, None]
+        np.testing.assert_array_equal(world.terminated, ends)
+        assert world.marks == {3: "S", 8: "G", 4: "C", 1: "#"}
+        assert (world.name, world.grid_shape) == ("grid 3 × 3", (3, 3))
+
+    @staticmethod
+    def move(lines, cell, action, settings):
+        """One move, as a person would follow it with a finger: where to, reward, end."""
+        row, column = cell
+        down, right = [(-1, 0), (0, 1), (1, 0), (0, -1)][action]
+        inside = 0 <= row + down < len(lines) and 0 <= column + right < len(lines[0])
+        if inside and lines[row + down][column + right] != "#":
+            row, column = row + down, column + right
+        there = lines[row][column]
+        if there == "C" and settings["fall_ends"]:
+            return (row, column), settings["fall_reward"], True
+        if there == "C":
+            row = next(r for r, line in enumerate(lines) if "S" in line)
+            return (row, lines[row].index("S")), settings["fall_reward"], False
+        more = settings["goal_reward"] if there == "G" else 0.0
+        return (row, column), settings["step_reward"] + more, there == "G"
+
+    @given(
+        random_maps(),
+        st.fixed_dictionaries(
+            {
+                "step_reward": st.integers(-8, 2).map(lambda n: n / 2),
+                "fall_reward": st.integers(-100, 2).map(float),
+                "goal_reward": st.integers(0, 9).map(float),
+                "fall_ends": st.booleans(),
+            }
+        ),
+    )
+    @settings(max_examples=150, deadline=None)
+    def test_is_what_a_finger_finds(self, lines, rewards):
+        columns = len(lines[0])
+        start = "".join(lines).index("S")
+        distance, todo = {start: 0}, [start]
+        for state in todo:  # grows while it is walked
+            for action in range(4):
+                cell, _, over = self.move(lines, divmod(state, columns), action, rewards)
+                to = cell[0] * columns + cell[1]
+                if to not in distance:
+                    distance[to] = distance[state] + 1
+                    if not over:
+                        todo.append(to)
+        goals = [s for s in distance if "".join(lines)[s] == "G"]
+        if not goals:
+            with pytest.raises(ValueError, match="map has no way from S, in row"):
+                grid_world(lines, **rewards)
+            return
+        world = grid_world("\n".join(lines), **rewards)
+        for state, action in np.ndindex(world.num_states, 4):
+            letter = "".join(lines)[state]
+            outcome = (
+                world.next_state[state, action, 0],
+                world.reward[state, action, 0],
+                world.terminated[state, action, 0],
+            )
+            if letter in "G#" or (letter == "C" and rewards["fall_ends"]):
+                assert outcome == (state, 0.0, True)
+            else:
+                cell, pay, over = self.move(lines, divmod(state, columns), action, rewards)
+                assert outcome == (cell[0] * columns + cell[1], pay, over)
+        assert world.start.argmax() == start
+        assert world.max_episode_steps >= 5 * min(distance[goal] for goal in goals)
+        letters = [world.marks.get(s, ".") for s in range(world.num_states)]
+        assert "".join(letters) == "".join(lines)
+
+    @pytest.mark.parametrize("size", [(2, 3), (4, 12), (7, 5)])
+    def test_the_cliff_world_and_the_sparse_grid_are_maps(self, size):
+        rows, columns = size
+        cliff = [*["." * columns] * (rows - 1), "S" + "C" * (columns - 2) + "G"]
+        assert grid_world(cliff, name=f"cliff-world {rows} × {columns}") == cliff_world(*size)
+        letters = np.full(size, ".")
+        letters[0, 0], letters[-1, -1] = "S", "G"
+        sparse = grid_world(
+            ["".join(row) for row in letters], step_reward=0.0, goal_reward=1.0,
+            name=f"sparse grid {rows} × {columns}", max_episode_steps=4 * (rows + columns),
+        )  # fmt: skip
+        assert sparse == sparse_grid_world(*size)
+
+    @pytest.mark.parametrize("seed", [None, 0, 1, 2])
+    def test_agrees_with_gymnasiums_lake(self, seed):
+        """In every state: without ice, its holes are cliffs in which a fall ends the episode."""
+        from gymnasium.envs.toy_text.frozen_lake import generate_random_map
+
+        given = None if seed is None else generate_random_map(size=8, p=0.7, seed=seed)
+        env = gymnasium.make("FrozenLake-v1", desc=given, is_slippery=False)
+        lake = TableWorld.from_gymnasium(env)
+        lines = ["".join(row) for row in env.unwrapped.desc.astype(str)]
+        ours = grid_world(
+            [line.replace("F", ".").replace("H", "C") for line in lines],
+            step_reward=0.0, fall_reward=0.0, goal_reward=1.0, fall_ends=True,
+        )  # fmt: skip
+        order = [3, 2, 1, 0]  # the lake's actions are left, down, right, up
+        for name in ("next_state", "probability", "reward", "terminated"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(lake, name)[:, order])
+        np.testing.assert_array_equal(ours.start, lake.start)
+        env.close()
+
+    def test_leaves_time_for_a_long_way(self):
+        fold = ["#" * 40 + ".", "." * 41, "." + "#" * 40, "." * 41]
+        maze = ["S" + "." * 40, *fold * 9, "#" * 40 + ".", "." * 40 + "G"]
+        assert grid_world(maze).max_episode_steps == 5 * (19 * 40 + 2 * 18 + 2)
+        assert grid_world(maze, max_episode_steps=7).max_episode_steps == 7
+
+    @pytest.mark.parametrize(
+        "lines, message",
+        [
+            ("", "map is ''; allowed: lines of letters, as one text or a list of them"),
+            ([], "map is []; allowed: lines of letters"),
+            (7, "map is 7; allowed: lines of letters"),
+            (["SG", 7], "map is ['SG', 7]; allowed: lines of letters"),
+            ("S.\n?G", "map has '?' in row 2, column 1; allowed: S start, G goal, C cliff, # w"),
+            ("S G", "map has ' ' in row 1, column 2; allowed: S start"),
+            ("S..\n.G", "map has 2 cells in row 2; allowed: 3, as in row 1"),
+            ("S.G\n\n...", "map has 0 cells in row 2; allowed: 3, as in row 1"),
+            ("..\n.G", "map has no S; allowed: one S, the start"),
+            ("S.\nSG", "map has 2 S, in row 1, column 1 and in row 2, column 1; allowed: one S"),
+            ("S.", "map has no G; allowed: one G at least, the goal"),
+            ("..S#G", "map has no way from S, in row 1, column 3, to a G; allowed: a map with"),
+            ("SCG", "map has no way from S, in row 1, column 1, to a G; allowed: a map with a way"),
+        ],
+    )
+    def test_says_what_is_wrong_with_a_map(self, lines, message):
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            grid_world(lines)
+        assert len(str(caught.value)) < 160
+
+    @pytest.mark.parametrize(
+        "setting, message",
+        [
+            ({"step_reward": np.nan}, "step_reward of grid_world is nan; allowed: a finite number"),
+            ({"fall_reward": "much"}, "fall_reward of grid_world is 'much'; allowed: a finite"),
+            ({"goal_reward": None}, "goal_reward of grid_world is None; allowed: a finite number"),
+            ({"fall_ends": 1}, "fall_ends of grid_world is 1; allowed: False, True"),
+            ({"max_episode_steps": 0}, "max_episode_steps is 0; allowed: a whole number from 1"),
+        ],
+    )
+    def test_says_what_is_wrong_with_a_setting(self, setting, message):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            grid_world("SG", **setting)
 
 
 class TestSparseWorlds:

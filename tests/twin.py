@@ -9,7 +9,7 @@ import numpy as np
 STATIC = Path(__file__).resolve().parents[1] / "book" / "static"
 TWIN = (
     "random", "portable", "kernels", "log", "buffers", "turn", "networks", "motion", "network",
-    "network_turn", "training", "worker",
+    "network_turn", "training", "worker", "worlds",
 )  # fmt: skip
 
 #: Trains what it is asked for, to the end.

@@ -274,7 +274,7 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
 
     Parameters
     ----------
-    kind : "live", "stepper", "pushes" or "balance"
+    kind : "live", "stepper", "pushes", "balance" or "draw"
     data : what `live_data` returned
     picture : str, the address of the picture
     alt, sentence : str
@@ -294,7 +294,8 @@ def live_html(kind: str, data: Mapping[str, Any], picture: str, alt: str, senten
     >>> page.count("</script>"), page.count('data-a3c="live"')
     (1, 1)
     """
-    kinds = (*KINDS, "balance")  # that one's data, and what stands in for it, are `book.balance`'s
+    # What the last two are told, and what stands in for them, is `book.balance`'s and `drawing`'s.
+    kinds = (*KINDS, "balance", "draw")
     if kind not in kinds:
         raise ValueError(f"kind is {kind!r}; allowed: {', '.join(map(repr, kinds))}")
     content = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")

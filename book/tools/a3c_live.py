@@ -6,8 +6,9 @@
     ```
 
 puts the live lab into a page, ``{a3c-stepper}`` the asynchrony stepper, ``{a3c-pushes}`` the
-workers of the first page, and ``{a3c-balance}`` cart-pole and pendulum. Scripts and style sheets
-are loaded by the pages that hold one of them, and by no other.
+workers of the first page, ``{a3c-balance}`` cart-pole and pendulum, and ``{a3c-draw}`` a world that
+readers draw. Scripts and style sheets are loaded by the pages that hold one of them, and by no
+other.
 """
 
 import ast
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 SCRIPTS = (
     "random", "portable", "kernels", "log", "buffers", "turn", "networks", "motion", "network",
-    "network_turn", "training", "worker", "draw", "live", "stepper", "pushes", "balance", "start",
+    "network_turn", "training", "worker", "worlds", "draw", "live", "stepper", "pushes", "balance",
+    "drawing", "start",
 )  # fmt: skip
 RECORDED = "book/static/live/recorded_run.json"
 MARK = 'data-a3c="'  # what every live element has in its HTML
@@ -118,6 +120,27 @@ class BalanceDirective(SphinxDirective):
         return [node]
 
 
+class DrawDirective(SphinxDirective):
+    """``{a3c-draw}``: a world that the reader draws."""
+
+    option_spec = {  # noqa: RUF012 - docutils wants it so
+        "steps": directives.positive_int,
+        "seed": directives.nonnegative_int,
+    }
+
+    def run(self):
+        """Make the node."""
+        from a3c_tut.book.drawing import drawing_data
+
+        asked = {
+            "total_steps": self.options.get("steps", 60_000),
+            "seed": self.options.get("seed", 0),
+        }
+        node = live_element(kind="draw", data=drawing_data(**asked), asked=asked, world="drawn")
+        self.set_source_info(node)
+        return [node]
+
+
 def recorded_run(path, _cache={}):  # noqa: B006 - read once per build
     """The recorded run as the pages hold it, or None where there is none."""
     if path not in _cache:
@@ -168,6 +191,10 @@ def stand_in(kind, world, asked):
         from a3c_tut.book.balance import fallback
 
         return fallback(world, **asked)
+    if kind == "draw":
+        from a3c_tut.book.drawing import fallback
+
+        return fallback(**asked)
     from a3c_tut.book.live import fallback
     from a3c_tut.config import A3CConfig
 
@@ -186,6 +213,7 @@ def add_scripts(app, pagename, templatename, context, doctree):
     if MARK in context.get("body", ""):
         app.add_css_file("live/live.css")
         app.add_css_file("live/balance.css")
+        app.add_css_file("live/drawing.css")
         for name in SCRIPTS:
             app.add_js_file(f"live/{name}.js", defer="defer")
 
@@ -198,5 +226,6 @@ def setup(app):
     app.add_directive("a3c-stepper", StepperDirective)
     app.add_directive("a3c-pushes", PushesDirective)
     app.add_directive("a3c-balance", BalanceDirective)
+    app.add_directive("a3c-draw", DrawDirective)
     app.connect("html-page-context", add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

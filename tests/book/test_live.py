@@ -45,6 +45,7 @@ from a3c_tut.engine.crew import Job, TableCrew
 from a3c_tut.engine.streams import UniformStream, worker_seeds
 from a3c_tut.exact import greedy_path
 from a3c_tut.experiments import final_return, learning_curve, moving_average
+from a3c_tut.figures import map_cells, never_pushed
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = STATIC / "live" / "recorded_run.json"
@@ -457,11 +458,13 @@ PAGES = {
     ":seeds: 3\n```\n",
     "below/pushes.md": "# Pushes\n\n```{a3c-pushes}\n```\n",
     "below/balance.md": "# Balance\n\n```{a3c-balance}\n```\n",
+    "below/draw.md": "# Draw\n\n```{a3c-draw}\n:steps: 20000\n:seed: 4\n```\n",
     "plain.md": "# Plain\n\nNothing lives here.\n",
 }
 LAB, STEPPER, OTHER, PLAIN = "index.html", "below/stepper.html", "below/other.html", "plain.html"
-PUSHES, BALANCE = "below/pushes.html", "below/balance.html"
-every_element = pytest.mark.parametrize("page", [LAB, STEPPER, OTHER, PUSHES, BALANCE])
+PUSHES, BALANCE, DRAW = "below/pushes.html", "below/balance.html", "below/draw.html"
+ELEMENTS = [LAB, STEPPER, OTHER, PUSHES, BALANCE, DRAW]
+every_element = pytest.mark.parametrize("page", ELEMENTS)
 
 
 def write_book(folder, pages):
@@ -586,7 +589,7 @@ def foreign(seen, home):
 
 @pytest.mark.browser
 def test_only_pages_with_an_element_load_its_scripts(site):
-    for page in (LAB, STEPPER, OTHER, PUSHES, BALANCE):
+    for page in ELEMENTS:
         html = (site / page).read_text(encoding="utf-8")
         assert html.count("live/kernels.js") == html.count("live/live.css") == 1
         assert not re.search(r"<[^>]+\son\w+=", html[html.index("a3c-live") :].split("</div>")[0])
@@ -703,6 +706,32 @@ def test_what_the_lab_says_is_what_python_says(visit):
         assert f"episodes: {mean}. " in text
         if path.terminated:
             assert f"return {path.total_return:g} in {len(path.states) - 1} steps" in text
+
+
+@pytest.mark.browser
+def test_the_lab_draws_what_the_figures_draw(visit):
+    """Logarithmic time, a mean per worker; a triangle per action, grey where no push came."""
+    tab, _ = visit(LAB)
+    run = train(cliff_world())
+    grey, cells = never_pushed(run), map_cells(run.world)
+    plot = tab.locator(".a3c-plot").first
+    assert plot.locator(".a3c-own-mean").count() == 3
+    points = plot.locator(".a3c-mean").get_attribute("d").count(" ")
+    assert points == len(run.episodes)
+    names = plot.locator(".a3c-name").all_text_contents()
+    assert names == ["optimum −13", "safe detour −17"]
+    ticks = plot.locator(".a3c-tick[text-anchor=middle]")
+    assert ticks.all_text_contents()[:4] == ["100", "200", "500", "1,000"]
+    at = [float(x) for x in ticks.evaluate_all("ts => ts.map(t => t.getAttribute('x'))")[:4]]
+    assert at[3] - at[2] == pytest.approx(at[1] - at[0], abs=0.2)
+    shades = "ts => ts.map(t => t.getAttribute('fill-opacity'))"
+    shown = [float(one) for one in tab.locator(".a3c-wedge").evaluate_all(shades)]
+    np.testing.assert_allclose(shown, run.policy[cells].ravel(), atol=6e-4)
+    heatmap = tab.locator(".a3c-heatmap .a3c-shade").evaluate_all(shades)[:-24]  # but for the key
+    np.testing.assert_allclose(
+        [float(one) for one in heatmap], run.policy[~grey].ravel(), atol=6e-4
+    )
+    assert tab.locator(".a3c-heatmap .a3c-untouched").count() == 4 * grey.sum() == 44
 
 
 @pytest.mark.browser
@@ -1168,7 +1197,7 @@ OPEN = "() => document.querySelectorAll('.a3c-live details').forEach(d => d.open
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES, BALANCE])
+@pytest.mark.parametrize("page", [LAB, STEPPER, PUSHES, BALANCE, DRAW])
 def test_an_element_is_accessible(visit, page, mode, width):
     """With everything open, after it ran; nothing is wider than a phone."""
     tab, _ = visit(page, mode=mode, width=width)
@@ -1181,7 +1210,7 @@ def test_an_element_is_accessible(visit, page, mode, width):
         tab.get_by_role("button", name="Later").click()
     elif page == PUSHES:
         tab.get_by_role("button").last.click()
-    elif page == BALANCE:
+    elif page in (BALANCE, DRAW):
         tab.locator(".a3c-main").click()
     else:
         changed(tab, lambda: tab.get_by_role("button", name=re.compile("Train")).click())

@@ -119,14 +119,6 @@
     return `M${Math.round((x + along) * 10) / 10} ${Math.round((y + down) * 10) / 10}${outline}`;
   }
 
-  // Dark to light, blue to yellow: it also reads in shades of grey.
-  const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-  function ramp(share) {
-    const at = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1);
-    const i = Math.min(Math.floor(at), RAMP.length - 2), part = at - i;
-    return `rgb(${RAMP[i].map((c, k) => Math.round(c + part * (RAMP[i + 1][k] - c))).join(" ")})`;
-  }
-
   /** Call `paint` now and whenever the element's width changes. */
   function on_width(element, paint) {
     let width = 0;
@@ -157,6 +149,6 @@
   }
 
   Object.assign(a3c, {
-    new_id, h, s, number, short, ticks, plot, path, mark, ramp, on_width, data_of, make_status,
+    new_id, h, s, number, short, ticks, plot, path, mark, on_width, data_of, make_status,
   });
 }, { page: true }));

@@ -135,61 +135,88 @@
     return { low, high, ticks: a3c.ticks(low, high, 5), format: (v) => short(v) };
   }
 
-  function moving_average(values) {
-    const means = new Float64Array(values.length).fill(NaN);
+  /** After each episode the mean of the last `window`, or of all while there are fewer. */
+  function recent_means(values, window) {
     let sum = 0;
-    for (let i = 0; i < values.length; i++) {
-      sum += values[i] - (i >= WINDOW ? values[i - WINDOW] : 0);
-      if (i >= WINDOW - 1) means[i] = sum / WINDOW;
-    }
-    return means;
+    return Float64Array.from(values, (value, i) => {
+      sum += value - (i >= window ? values[i - window] : 0);
+      return sum / Math.min(i + 1, window);
+    });
   }
 
-  /** Figure 1: every episode faint, the mean of 50 strong; perhaps many seeds with an interval. */
+  const ROUND = between(-1, 8).flatMap((k) => [1, 2, 5].map((m) => m * 10 ** k));
+
+  /** Where the logarithmic axis of time begins: a round number with room for names. */
+  function first_moment(step, last) {
+    const first = step.length ? step[0] : Math.max(last, 4);
+    return ROUND.findLast((v) => v <= Math.max(first / 4, 0.1));
+  }
+
+  /** The y of names beside their lines, the highest line's first, so that none covers another. */
+  function beside(lines, apart) {
+    const at = lines.map((y) => y - 4);
+    for (let i = 1; i < at.length; i++) at[i] = Math.max(at[i], at[i - 1] + apart);
+    return at;
+  }
+
+  /**
+   * Figure 1, over logarithmic time: every episode faint, a thin line for each worker's own mean, the
+   * mean of all strong; perhaps many seeds with an interval.
+   */
   function draw_returns(width, world, asked, result, band) {
-    const { worker, total_return, step } = result.episodes;
-    const references = Object.entries(world.references);
-    const means = moving_average(total_return);
-    const last = Math.max(asked.total_steps, result.steps);
+    const { worker, total_return, step } = result.episodes, workers = asked.config.num_workers;
+    const references = Object.entries(world.references).sort(([, one], [, other]) => other - one);
+    const means = recent_means(total_return, WINDOW);
+    const last = Math.max(asked.total_steps, result.steps), low = first_moment(step, last);
     const all = [...total_return, ...references.map(([, value]) => value)];
-    const many = number(total_return.length);
-    const first = means.find((v) => !Number.isNaN(v)), final = means[means.length - 1];
+    const marks = ROUND.filter((v) => v >= low && v <= last);
     const { svg, X, Y } = a3c.plot({
       width, height: width < 480 ? 280 : 350,
-      x: { low: 0, high: last, ticks: a3c.ticks(0, last, width < 480 ? 3 : 6),
+      x: { low, high: last, map: Math.log,
+        ticks: width < 480 ? marks.filter((v) => Number.isInteger(Math.log10(v))) : marks,
         label: width < 480 ? "environment steps" : "environment steps of all workers together" },
       y: { ...scale_of(all), label: "return of the episode" },
-      label: `Plot of the returns of ${many} episodes over ${number(result.steps)} steps. ` +
-        (Number.isNaN(first ?? NaN) ? "Fewer than 50 episodes have ended. "
-          : `The mean of 50 episodes goes from ${short(first)} to ${short(final)}. `) +
+      label: `Plot of the returns of ${number(total_return.length)} episodes over ${number(result.steps)} steps, on a logarithmic axis. ` +
+        (means.length < WINDOW ? "Fewer than 50 episodes have ended. "
+          : `The mean of 50 episodes goes from ${short(means[WINDOW - 1])} to ${short(means[means.length - 1])}. `) +
         references.map(([name, value]) => `A line marks the ${name}, ${short(value)}. `).join("") +
         (band ? `A band shows the mean of ${band.count} seeds with its interval.` : ""),
     });
-    for (let w = 0; w < asked.config.num_workers; w++) {
-      let d = "";
-      for (let i = 0; i < worker.length; i++)
-        if (worker[i] === w) d += a3c.mark(w, X(step[i]), Y(total_return[i]));
-      svg.append(s("path", { class: `a3c-episode a3c-worker-${w % 6}`, d }));
-    }
+    const own = Array.from({ length: workers }, () => ({ at: [], returns: [] }));
+    worker.forEach((w, i) => {
+      own[w].at.push(X(step[i]));
+      own[w].returns.push(total_return[i]);
+    });
+    own.forEach(({ at, returns }, w) =>
+      svg.append(s("path", { class: `a3c-episode a3c-worker-${w % 6}`,
+        d: returns.map((value, i) => a3c.mark(w, at[i], Y(value))).join("") })));
     if (band) {
-      const points = band.points.filter(([, mean]) => !Number.isNaN(mean));
-      const edge = points.map(([x, , low]) => [X(x), Y(low)]).reverse();
+      const points = band.points.filter(([x, mean]) => x >= low && !Number.isNaN(mean));
+      const edge = points.map(([x, , lower]) => [X(x), Y(lower)]).reverse();
       const d = a3c.path([...points.map(([x, , , high]) => [X(x), Y(high)]), ...edge]);
       svg.append(
         s("path", { class: "a3c-band", d }),
         s("path", { class: "a3c-band-mean", d: a3c.path(points.map(([x, mean]) => [X(x), Y(mean)])) }),
       );
     }
-    references.forEach(([, value], i) =>
-      svg.append(s("line", { class: `a3c-reference a3c-reference-${i}`, "stroke-dasharray": DASHES[i],
-        x1: X(0), x2: X(last), y1: Y(value), y2: Y(value) })));
-    svg.append(s("path", { class: "a3c-mean",
-      d: a3c.path(Array.from(means, (v, i) => [X(step[i]), Number.isNaN(v) ? NaN : Y(v)])) }));
+    const share = Math.max(1, Math.round(WINDOW / workers));
+    if (workers > 1)
+      own.forEach(({ at, returns }, w) => {
+        const line = recent_means(returns, share);
+        svg.append(s("path", { class: `a3c-own-mean a3c-worker-${w % 6}`, d: a3c.path(at.map((x, i) => [x, Y(line[i])])) }));
+      });
+    svg.append(s("path", { class: "a3c-mean", d: a3c.path(Array.from(means, (v, i) => [X(step[i]), Y(v)])) }));
+    const named = beside(references.map(([, value]) => Y(value)), 14);
+    references.forEach(([name, value], i) =>
+      svg.append(
+        s("line", { class: `a3c-reference a3c-reference-${i}`, "stroke-dasharray": DASHES[i],
+          x1: X(low), x2: X(last), y1: Y(value), y2: Y(value) }),
+        s("text", { class: `a3c-name a3c-name-${i}`, x: X(low) + 4, y: named[i] }, `${name} ${short(value)}`)));
     return svg;
   }
 
   /** The keys of Figure 1, as a list. */
-  function legend(world, asked, result, band) {
+  function legend(asked, result, band) {
     const counts = new Array(asked.config.num_workers).fill(0);
     for (const w of result.episodes.worker) counts[w]++;
     const item = (drawing, words) =>
@@ -197,12 +224,9 @@
         drawing), words);
     const line = (attributes) => s("line", { x1: 0, x2: 26, y1: 6, y2: 6, ...attributes });
     return h("ul", { class: "a3c-legend" },
-      item(line({ class: "a3c-mean" }), `mean of ${WINDOW} episodes, all workers`),
+      item(line({ class: "a3c-mean" }), `mean of the last ${WINDOW} episodes, all workers`),
       ...(band ? [item(line({ class: "a3c-band-mean" }),
         `mean of ${band.count} seeds, with its 95 % interval`)] : []),
-      ...Object.entries(world.references).map(([name, value], i) =>
-        item(line({ class: `a3c-reference a3c-reference-${i}`, "stroke-dasharray": DASHES[i] }),
-          `${name} (${short(value)})`)),
       ...counts.map((count, w) =>
         item(s("path", { class: `a3c-key a3c-worker-${w % 6}`, d: a3c.mark(w, 13, 6) }),
           `worker ${w}: ${number(count)} ${count === 1 ? "episode" : "episodes"}`)));
@@ -216,54 +240,97 @@
     return policies;
   }
 
-  /** Figure 2, left: π(a|s), a row per state, a column per action. */
-  function draw_heatmap(width, world, policy) {
+  /** Which states' logits and values no push has touched: there the policy says nothing. */
+  const never_pushed = (world, theta, V) => Uint8Array.from(V, (value, state) =>
+    value === 0 && theta.subarray(state * world.num_actions, (state + 1) * world.num_actions).every((logit) => logit === 0));
+
+  /** How a probability is drawn: a colour that is there as much as it is probable; grey: no data. */
+  const shade = (probability, untouched) => untouched ? { class: "a3c-untouched" }
+    : { class: "a3c-shade", "fill-opacity": probability.toFixed(3) };
+
+  /** Figure 2, below: π(a|s), a row per action, a column per state. */
+  function draw_heatmap(width, world, policy, untouched) {
     const { num_states, num_actions, grid_shape } = world;
-    const columns = grid_shape ? grid_shape[1] : 0;
-    const left = 44, top = 6, bar = 46;
-    const cell = Math.min(34, (width - left - bar) / num_actions);
-    const right = left + cell * num_actions;
-    const rise = Math.max(5, Math.min(14, 300 / num_states)), height = rise * num_states;
+    const left = 44, rise = 15, floor = rise * num_actions + 1, height = floor + 78;
+    const wide = Math.min(34, (width - left - 4) / num_states), right = left + wide * num_states;
     const svg = s("svg", {
-      role: "img", width: right + bar, height: height + top + 58,
-      viewBox: `0 0 ${right + bar} ${height + top + 58}`,
-      "aria-label": `Heatmap of the probability of each action in each state, ${num_states} rows, ` +
-        `${num_actions} columns. The numbers stand in the table below.`,
+      role: "img", width, height, viewBox: `0 0 ${width} ${height}`,
+      "aria-label": `Heatmap of the probability of each action in each state, ${num_actions} rows, ` +
+        `${num_states} columns. The numbers stand in the table below.`,
     });
-    for (let i = 0; i < policy.length; i++)
-      svg.append(s("rect", {
-        x: left + (i % num_actions) * cell, y: top + Math.floor(i / num_actions) * rise,
-        width: cell, height: rise, fill: a3c.ramp(policy[i]), "shape-rendering": "crispEdges",
-      }));
-    const rows = columns > 1 && grid_shape[0] > 1
-      ? between(0, grid_shape[0] - 1).map((row) => row * columns) : a3c.ticks(0, num_states - 1, 6);
-    for (const state of rows) {
-      if (state > 0 && columns > 1 && grid_shape[0] > 1)
-        svg.append(s("line", { class: "a3c-row-line", x1: left, x2: right,
-          y1: top + state * rise, y2: top + state * rise }));
-      svg.append(s("text", { class: "a3c-tick", x: left - 5, y: top + (state + 0.5) * rise + 4,
-        "text-anchor": "end" }, String(state)));
+    policy.forEach((probability, i) => {
+      const state = Math.floor(i / num_actions);
+      svg.append(s("rect", { ...shade(probability, untouched[state]), x: left + state * wide,
+        y: 1 + (i % num_actions) * rise, width: wide, height: rise }));
+    });
+    const columns = grid_shape ? grid_shape[1] : 0, grid = columns > 1 && grid_shape[0] > 1;
+    for (const state of grid ? between(0, grid_shape[0] - 1).map((row) => row * columns) : a3c.ticks(0, num_states - 1, 6)) {
+      if (grid && state > 0)
+        svg.append(s("line", { class: "a3c-row-line", x1: left + state * wide, x2: left + state * wide, y1: 1, y2: floor }));
+      svg.append(s("text", { class: "a3c-tick", x: left + (state + 0.5) * wide, y: floor + 14, "text-anchor": "middle" }, String(state)));
     }
     world.action_names.forEach((name, a) =>
-      svg.append(s("text", { class: "a3c-tick", "text-anchor": "end",
-        transform: `translate(${left + (a + 0.5) * cell + 4} ${top + height + 10}) rotate(-50)` }, name)));
+      svg.append(s("text", { class: "a3c-tick", "text-anchor": "end", x: left - 5, y: (a + 0.5) * rise + 5 }, name)));
+    const middle = (left + right) / 2, bar = Math.min(160, right - left), steps = 24, top = floor + 44;
     svg.append(
-      s("text", { class: "a3c-axis", "text-anchor": "middle",
-        transform: `translate(11 ${top + height / 2}) rotate(-90)` }, "state"));
-    const steps = 24, size = Math.min(height, 140);
+      s("rect", { class: "a3c-frame", x: left, y: 1, width: right - left, height: floor - 1 }),
+      s("text", { class: "a3c-axis", x: middle, y: floor + 31, "text-anchor": "middle" }, "state"));
     for (let i = 0; i < steps; i++)
-      svg.append(s("rect", { x: right + 10, y: top + (size * (steps - 1 - i)) / steps,
-        width: 9, height: size / steps + 0.4, fill: a3c.ramp(i / (steps - 1)) }));
+      svg.append(s("rect", { ...shade(i / (steps - 1), false), x: left + (bar * i) / steps, y: top,
+        width: bar / steps, height: 9 }));
+    svg.append(s("rect", { class: "a3c-frame", x: left, y: top, width: bar, height: 9 }));
     for (const share of [0, 0.5, 1])
-      svg.append(s("text", { class: "a3c-tick", x: right + 22, y: top + size * (1 - share) +
-        (share === 1 ? 9 : share === 0 ? 0 : 4) }, String(share)));
+      svg.append(s("text", { class: "a3c-tick", x: left + bar * share, y: top + 22, "text-anchor": "middle" }, String(share)));
     return svg;
   }
 
-  const DIRECTIONS = { up: [0, -1], right: [1, 0], down: [0, 1], left: [-1, 0] };
+  /** The cliff's cells, those side by side together: the twin of `cliff_runs` in a3c_tut/figures.py. */
+  function cliff_runs(world) {
+    const columns = world.grid_shape[1], runs = [];
+    for (let state = 0; state < world.num_states; state++) {
+      if (world.marks[state] !== "C") continue;
+      const last = runs[runs.length - 1];
+      if (last?.[last.length - 1] === state - 1 && state % columns) last.push(state);
+      else runs.push([state]);
+    }
+    return runs;
+  }
 
-  /** Figure 2, right: an arrow per action, as long as it is probable, and the greedy path. */
-  function draw_policy_map(width, world, policy, path) {
+  const CORNERS = [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]];
+  const SIDES = { up: 0, right: 1, down: 2, left: 3 };
+
+  /** A cell's triangles, one per action, towards where it leads: the more probable the stronger. */
+  function draw_wedges(svg, world, policy, untouched, place, cell) {
+    const p = ([along, down], [x, y]) => `${(x + along * cell).toFixed(1)} ${(y + down * cell).toFixed(1)}`;
+    for (let state = 0; state < world.num_states; state++) {
+      if (["C", "G", "#"].includes(world.marks[state])) continue;
+      const here = place(state);
+      world.action_names.forEach((name, a) => {
+        const side = SIDES[name], look = shade(policy[state * world.num_actions + a], untouched[state]);
+        svg.append(s("path", { ...look, class: `${look.class} a3c-wedge`,
+          d: `M${p([0, 0], here)}L${p(CORNERS[side], here)}L${p(CORNERS[(side + 1) % 4], here)}Z` }));
+      });
+    }
+  }
+
+  /** What stands in cells that have a meaning. */
+  function draw_words(svg, world, place, cell) {
+    const word = (name, [x, y], text) =>
+      svg.append(s("text", { class: name, x, y: y + 5, "text-anchor": "middle" }, text));
+    for (const [state, mark] of Object.entries(world.marks))
+      if (!"C#".includes(mark) && cell > 14) word("a3c-cell-mark", place(Number(state)), mark);
+    for (const run of cliff_runs(world)) {
+      const [[first, y], [last]] = [place(run[0]), place(run[run.length - 1])];
+      if (run.length > 2) word("a3c-cell-word", [(first + last) / 2, y], "cliff");
+      else for (const state of run) word("a3c-cell-word", place(state), "C");
+    }
+  }
+
+  /**
+   * Figure 2, above: the map, with four triangles in each cell and the most probable way. Without a
+   * policy it is the world alone. Returns where a state is, too.
+   */
+  function draw_policy_map(width, world, policy, path, untouched) {
     const [rows, columns] = world.grid_shape;
     const cell = Math.min(64, (width - 2) / columns);
     const w = cell * columns + 2, height = cell * rows + 2;
@@ -272,40 +339,22 @@
       role: "img", width: w, height, viewBox: `0 0 ${w} ${height}`,
       "aria-label": `Map of the policy on the grid of ${rows} × ${columns} cells. ${describe_path(path)}`,
     });
+    const half = cell / 2, box = ([x, y]) => ({ x: x - half, y: y - half, width: cell, height: cell });
     for (let state = 0; state < world.num_states; state++) {
-      const [x, y] = place(state);
-      const kind = world.marks[state];
-      svg.append(s("rect", { class: `a3c-cell${kind ? ` a3c-cell-${kind}` : ""}`,
-        x: x - cell / 2, y: y - cell / 2, width: cell, height: cell }));
-      if (kind && kind !== "C" && cell > 18)
-        svg.append(s("text", { class: "a3c-cell-mark", x: x - cell / 2 + 3, y: y - cell / 2 + 12 }, kind));
+      const kind = world.marks[state], name = kind === "#" ? "wall" : kind;
+      svg.append(s("rect", { class: `a3c-cell${kind ? ` a3c-cell-${name}` : ""}`, ...box(place(state)) }));
     }
-    const cliff = Object.keys(world.marks).filter((state) => world.marks[state] === "C").map(Number);
-    if (cliff.length > 2) {
-      const [x, y] = place(cliff[Math.floor(cliff.length / 2)]);
-      svg.append(s("text", { class: "a3c-cell-word", x, y: y + 5, "text-anchor": "middle" }, "cliff"));
+    if (policy !== null) {
+      draw_wedges(svg, world, policy, untouched, place, cell);
+      svg.append(s("path", { class: "a3c-row-line",
+        d: between(1, rows - 1).map((row) => `M1 ${row * cell + 1}H${w - 1}`).join("") +
+          between(1, columns - 1).map((column) => `M${column * cell + 1} 1V${height - 1}`).join("") }));
     }
     if (path?.terminated)
-      svg.append(s("path", { class: "a3c-greedy", "stroke-width": Math.max(4, cell / 6),
-        d: a3c.path(path.states.map(place)) }));
-    let arrows = "";
-    for (let state = 0; state < world.num_states; state++) {
-      if (["C", "G"].includes(world.marks[state])) continue;
-      const [x, y] = place(state);
-      world.action_names.forEach((name, a) => {
-        const length = 0.46 * cell * policy[state * world.num_actions + a];
-        if (length < 1.5) return;
-        const [along, down] = DIRECTIONS[name], head = Math.min(5, 0.55 * length);
-        const [tip_x, tip_y] = [x + along * length, y + down * length];
-        const [base_x, base_y] = [tip_x - along * head, tip_y - down * head];
-        const p = (v) => v.toFixed(1);
-        arrows += `M${p(x)} ${p(y)}L${p(base_x)} ${p(base_y)}` +
-          `M${p(tip_x)} ${p(tip_y)}L${p(base_x - down * head * 0.5)} ${p(base_y - along * head * 0.5)}` +
-          `L${p(base_x + down * head * 0.5)} ${p(base_y + along * head * 0.5)}Z`;
-      });
-    }
-    svg.append(s("path", { class: "a3c-arrows", d: arrows }));
-    return svg;
+      for (const name of ["a3c-way-edge", "a3c-way"])
+        svg.append(s("path", { class: name, d: a3c.path(path.states.map(place)) }));
+    draw_words(svg, world, place, cell);
+    return { svg, place, cell };
   }
 
   function describe_path(path) {
@@ -435,9 +484,9 @@
         h("figcaption", {}, "Returns of the episodes, aggregated across the workers, as in Figure 1"),
         returns, keys),
       h("figure", { class: "a3c-figure" },
-        h("figcaption", {}, "Probabilities of the shared policy, as in Figure 2; arrows grow with the ",
-          "probability, and the broad line follows the most probable actions"),
-        h("div", { class: "a3c-pair" }, heatmap, map)),
+        h("figcaption", {}, "Probabilities of the shared policy, as in Figure 2: a triangle per action, the ",
+          "stronger its colour the more probable; the line follows the most probable ones, and grey is where no push came"),
+        map, heatmap),
       numbers, python, note);
 
     const world = () => worlds.get(controls.world.get());
@@ -491,7 +540,7 @@
       progress.hidden = false;
       host.dataset.state = "training";
       const last = asked.total_steps;
-      const at = between(1, CURVE_POINTS).map((i) => (last * i) / CURVE_POINTS);
+      const at = between(1, CURVE_POINTS).map((i) => last * 300 ** (i / CURVE_POINTS - 1)); // as the axis is
       const seeds = between(0, data.seeds - 1).map((i) => asked.seed + i);
       trainer.ask({ task: "seeds", asked, seeds, at });
       rows.at = at;
@@ -562,13 +611,12 @@
       const { world } = latest, width = Math.floor(returns.clientWidth);
       if (width === 0) return;
       returns.replaceChildren(draw_returns(width, world, latest.asked, latest, band));
-      keys.replaceChildren(legend(world, latest.asked, latest, band));
-      const policy = policy_of(world, latest.theta);
-      const grid = world.grid_shape && world.action_names.every((name) => name in DIRECTIONS);
-      const wide = width >= 560;
-      heatmap.replaceChildren(draw_heatmap(wide ? 210 : Math.min(width, 240), world, policy));
+      keys.replaceChildren(legend(latest.asked, latest, band));
+      const policy = policy_of(world, latest.theta), untouched = never_pushed(world, latest.theta, latest.V);
+      const grid = world.grid_shape && world.action_names.every((name) => name in SIDES);
+      heatmap.replaceChildren(draw_heatmap(width, world, policy, untouched));
       map.hidden = !grid;
-      if (grid) map.replaceChildren(draw_policy_map(wide ? width - 230 : width, world, policy, latest.path));
+      if (grid) map.replaceChildren(draw_policy_map(width, world, policy, latest.path, untouched).svg);
       if (numbers.open) table.replaceChildren(policy_table(world, policy));
     }
 
@@ -583,5 +631,5 @@
     changed();
   }
 
-  Object.assign(a3c, { make_lab, mean_interval });
+  Object.assign(a3c, { make_lab, make_control, mean_interval, policy_of, never_pushed, draw_policy_map, describe_path });
 }, { page: true }));

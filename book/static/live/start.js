@@ -7,6 +7,7 @@
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   const makers = {
     live: a3c.make_lab, stepper: a3c.make_stepper, pushes: a3c.make_pushes, balance: a3c.make_balance,
+    draw: a3c.make_drawing,
   };
   for (const host of document.querySelectorAll("[data-a3c]")) makers[host.dataset.a3c](host, folder);
 })();
