@@ -38,7 +38,7 @@ def cells_of(name, number):
     tag, mine = PREFIX + name, f"my_{name}"
     kind = "Step" if issubclass(exercise, Step) else "Exercise"
     title = f"{kind} {number}: {'a silent bug, ' if bug else ''}{exercise.title}"
-    compared = "What else looks like it, and how to tell: {numref}`sec-debugging`."
+    compared = "What else looks like it, and how to tell: {doc}`debugging`."
     found = f"\n\nFound in {exercise.found_in}. {compared}" if bug else ""
     where = "To answer it, {ref}`open this page in Jupyter <open-in-jupyter>`."
     task = f":::{{admonition}} {title}\n:class: note\n{exercise.task()}{found}\n\n{where}\n:::"

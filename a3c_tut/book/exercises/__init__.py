@@ -105,7 +105,7 @@ def keep(name: str, function: Answer) -> Answer:
     Examples
     --------
     >>> judge = keep("judge", lambda states, rewards, terminated, V, gamma: rewards)
-    Here the advantages should be [-2.42, 2.1, 0.29] and is [-1.0, 2.0, -0.5].
+    Here the advantages should be [-2.025, 1.24 , 0.77 ], not [-1. , 2. , -0.5].
     """
     step = find(name)
     if not issubclass(step, Step):

@@ -228,7 +228,7 @@ class Step(Exercise):
     >>> Third.check(lambda x: x * 0.3333333333333)
     'Right to six digits: divide once.'
     >>> Third.check(lambda x: x / 4)
-    'Here a third should be 1.667 and is 1.25.'
+    'Here a third should be 1.667, not 1.25.'
     """
 
     parts: ClassVar[tuple[str, ...]]
@@ -278,10 +278,10 @@ class Step(Exercise):
         pairs = zip(cls.parts * len(cls.cases()), given, wanted, strict=True)  # type: ignore[arg-type]
         part, one, other = next(each for each in pairs if not _equal(*each[1:]))
         if np.shape(one) != np.shape(other):
-            return f"Here {part} should have shape {np.shape(other)} and has {np.shape(one)}."
+            return f"Here {part} should have shape {np.shape(other)}, not {np.shape(one)}."
         if not np.isfinite(np.asarray(one, dtype=float)).all():
-            return f"Here {part} is not finite: something overflows, or is divided by 0."
-        return f"Here {part} should be {_short(other)} and is {_short(one)}."
+            return f"Not finite, {part}: something overflows, or is divided by 0."
+        return f"Here {part} should be {_short(other)}, not {_short(one)}."
 
     @classmethod
     def _outcomes(cls, function: Answer) -> list[Any]:
