@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 from a3c_tut.book.exercises import find
-from a3c_tut.book.exercises.exercise import SilentBug, source_of
+from a3c_tut.book.exercises.exercise import SilentBug, Step, source_of
 from a3c_tut.files import print_what_can_be
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -36,8 +36,10 @@ def cells_of(name, number):
     exercise = find(name)
     bug = issubclass(exercise, SilentBug)
     tag, mine = PREFIX + name, f"my_{name}"
-    title = f"Exercise {number}: {'a silent bug, ' if bug else ''}{exercise.title}"
-    found = f"\n\nFound in {exercise.found_in}." if bug else ""
+    kind = "Step" if issubclass(exercise, Step) else "Exercise"
+    title = f"{kind} {number}: {'a silent bug, ' if bug else ''}{exercise.title}"
+    compared = "What else looks like it, and how to tell: {doc}`debugging`."
+    found = f"\n\nFound in {exercise.found_in}. {compared}" if bug else ""
     where = "To answer it, {ref}`open this page in Jupyter <open-in-jupyter>`."
     task = f":::{{admonition}} {title}\n:class: note\n{exercise.task()}{found}\n\n{where}\n:::"
     cells = [new_markdown_cell(task, metadata={"tags": [tag]})]
@@ -55,6 +57,8 @@ def cells_of(name, number):
         "from a3c_tut.book.exercises import check\n\n\n"
         f'{source_of(exercise.stub, mine)}\n\n\nprint(check("{name}", {mine}))'
     )
+    if issubclass(exercise, Step):  # the page's own import; and the later steps call this one
+        source = f'{source_of(exercise.stub, mine)}\n\n\n{name} = keep("{name}", {mine})'
     cells.append(new_code_cell(source, metadata={"tags": [tag]}))
     source = f'{source_of(exercise.solution, "solution")}\n\n\nprint(check("{name}", solution))'
     cells.append(new_code_cell(source, metadata=folded(tag, "solution")))

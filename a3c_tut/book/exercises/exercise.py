@@ -16,6 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from a3c_tut.book.exercises import a3c_from_scratch
+
 Answer = Callable[..., Any]
 
 
@@ -96,6 +98,11 @@ class Exercise:
     def name(cls) -> str:
         """Return the class's name in snake case: `OneRecursion` is asked for as "one_recursion"."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def given(cls) -> dict[str, Any]:
+        """Return what an answer may use besides NumPy, by its name on the page: nothing."""
+        return {}
 
     @classmethod
     def mistakes(cls) -> list[tuple[str, Answer]]:
@@ -188,6 +195,101 @@ class SilentBug(Exercise):
         return {"as below": measured(cls.stub), "as it should be": measured(cls.solution)}
 
 
+class Step(Exercise):
+    """A step of the capstone: later steps call it, and right means equal to the last bit.
+
+    Besides what an `Exercise` has: `outcome` calls a function with the arguments of a case, and
+    returns what is compared: what came back, and what was done to the arguments.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        What the parts of an outcome are called.
+    nearly : str
+        What to say to an answer that is right to six digits, but not in the last bits.
+
+    Examples
+    --------
+    >>> class Third(Step):
+    ...     begin, right, nearly = "Not yet.", "Right.", "Right to six digits: divide once."
+    ...     parts = ("a third",)
+    ...     @staticmethod
+    ...     def outcome(function, x):
+    ...         return [function(x)]
+    ...     @staticmethod
+    ...     def cases():
+    ...         return [(5.0,), (1.0,)]
+    ...     @staticmethod
+    ...     def stub(x):
+    ...         return x
+    ...     @staticmethod
+    ...     def solution(x):
+    ...         return x / 3
+    >>> Third.check(lambda x: x * 0.3333333333333)
+    'Right to six digits: divide once.'
+    >>> Third.check(lambda x: x / 4)
+    'Here a third should be 1.667, not 1.25.'
+    """
+
+    parts: ClassVar[tuple[str, ...]]
+    nearly: ClassVar[str]
+    outcome: ClassVar[Callable[..., list[Any]]]
+
+    @classmethod
+    def given(cls) -> dict[str, Any]:
+        """Return what the page gives, and what the steps before this one are called."""
+        return {name: value for name, value in vars(a3c_from_scratch).items() if name[0] != "_"}
+
+    @classmethod
+    def check(cls, function: Answer) -> str:
+        """Say whether a function is right to the last bit, or which usual mistake it makes.
+
+        Parameters
+        ----------
+        function : callable
+            With the arguments of the stub.
+
+        Returns
+        -------
+        str
+            One sentence. It begins with "Right:" if, and only if, every bit comes out.
+        """
+        wanted = cls._outcomes(cls.solution)
+        try:
+            given, again = cls._outcomes(function), cls._outcomes(function)
+        except Exception as error:
+            return f"The function raises {type(error).__name__}: {error}"
+        if not _same(given, again):
+            return (
+                "Asked twice the same, the function gives two answers: nothing could be repeated."
+            )
+        if _exact(given, wanted):
+            return cls.right
+        if _same(given, cls._outcomes(cls.stub)):
+            return cls.begin
+        wrong = [(hint, cls._outcomes(function)) for hint, function in cls.mistakes()]
+        for equal in (_exact, _same):
+            for hint, outcome in wrong:
+                # What is right to six digits is told from others of its kind by its bits alone.
+                if equal(given, outcome) and (equal is _exact or not _same(outcome, wanted)):
+                    return hint
+        if _same(given, wanted):
+            return cls.nearly
+        pairs = zip(cls.parts * len(cls.cases()), given, wanted, strict=True)  # type: ignore[arg-type]
+        part, one, other = next(each for each in pairs if not _equal(*each[1:]))
+        if np.shape(one) != np.shape(other):
+            return f"Here {part} should have shape {np.shape(other)}, not {np.shape(one)}."
+        if not np.isfinite(np.asarray(one, dtype=float)).all():
+            return f"Not finite, {part}: something overflows, or is divided by 0."
+        return f"Here {part} should be {_short(other)}, not {_short(one)}."
+
+    @classmethod
+    def _outcomes(cls, function: Answer) -> list[Any]:
+        """Return the outcomes of all cases in one list; an answer may write into its arguments."""
+        cases = copy.deepcopy(list(cls.cases()))
+        return [part for case in cases for part in cls.outcome(function, *case)]
+
+
 def source_of(function: Answer, name: str) -> str:
     """Return the source of a function of an exercise, as a function that stands alone.
 
@@ -226,6 +328,15 @@ def _equal(given: Any, wanted: Any) -> bool:
     except (TypeError, ValueError):
         return bool(type(given) is type(wanted) and given == wanted)
     return one.shape == other.shape and np.allclose(one, other, atol=1e-6, equal_nan=True)
+
+
+def _exact(given: list[Any], wanted: list[Any]) -> bool:
+    """Return whether all numbers are equal to the last bit."""
+    return all(
+        np.shape(one) == np.shape(other)
+        and np.array_equal(np.asarray(one, float), np.asarray(other, float), equal_nan=True)
+        for one, other in zip(given, wanted, strict=True)
+    )
 
 
 def _difference(function: Answer, case: tuple[Any, ...], given: Any, wanted: Any) -> str:
