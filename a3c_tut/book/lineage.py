@@ -59,7 +59,7 @@ def make_later(
     limit : float from 0
         The largest ratio that V-trace lets count.
     correct : bool
-        False is V-trace's control: actions of the old copy are taken for those of the shared policy.
+        False is V-trace's control: what the old copy did is taken for what the shared policy does.
     epochs : int from 1
         Gradient steps per rollout; 1: A3C.
     clip : float from 0
