@@ -5,9 +5,9 @@ Not claims of the tutorial's, so not in the ledger; protocol, thresholds and rul
 *Protocol.* Two worlds: the cliff-world and the sparse grid. *Speed* is the number of environment
 steps, of all workers together, until 50 episodes in a row return −20 (grid: 0.9) on average; a run
 of 40,000 steps that does not get there counts with all of them. Each arm takes the step size that
-is fastest for it on seeds 1000–1029, among the default ones times 1/4 to 8 in doublings: without that,
-a change that merely makes steps larger would look like a better algorithm. The effect is the ratio
-of medians over the settling seeds, an arm over its control, paired, with a 95 % percentile
+is fastest for it on seeds 1000–1029, among the default ones times 1/4 to 8 in doublings: without
+that, a change that merely makes steps larger would look like a better algorithm. The effect is the
+ratio of medians over the settling seeds, an arm over its control, paired, with a 95 % percentile
 interval. Held equal: total samples, workers, worlds, seeds, tuning. It *matters* from a tenth fewer
 steps on (ratio 0.9), and so from 1/0.9 the other way round.
 
