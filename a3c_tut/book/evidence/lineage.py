@@ -171,8 +171,13 @@ def tuned_factor(arm: str, world: str) -> float:
 
     Examples
     --------
-    >>> tuned_factor("A3C", "cliff") in STEP_FACTORS
-    True
+    With made-up steps, fewest at half the default step sizes:
+
+    >>> from unittest.mock import patch
+    >>> made_up = 1_000.0 * np.array([[9, 4, 5, 6, 7, 8]])
+    >>> with patch(f"{__name__}.tuning_steps", lambda arm, world: made_up):
+    ...     tuned_factor.__wrapped__("A3C", "cliff")
+    0.5
     """
     return STEP_FACTORS[fastest(tuning_steps(arm, world).T)]
 
@@ -192,8 +197,12 @@ def tuning_steps(arm: str, world: str) -> Floats:
 
     Examples
     --------
-    >>> tuning_steps("A3C", "cliff").shape
-    (30, 6)
+    >>> from unittest.mock import patch
+    >>> def first(page, name, one, seeds, asked):
+    ...     return np.array([one(seeds[0])])
+    >>> with patch(f"{__name__}.kept", first):
+    ...     tuning_steps("A3C", "cliff").shape
+    (1, 6)
     """
     given = [_asked(arm, world, factor) for factor in STEP_FACTORS]
     runs = [one_run(**one) for one in given]
@@ -218,8 +227,11 @@ def steps(arm: str, world: str) -> Floats:
 
     Examples
     --------
-    >>> steps("A3C", "cliff").shape
-    (400,)
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.tuned_factor", lambda arm, world: 2.0), \
+    ...         patch(f"{__name__}.kept_runs", lambda page, name, seeds, **given: seeds):
+    ...     len(steps.__wrapped__("A3C", "cliff"))
+    400
     """
     given = _asked(arm, world, tuned_factor(arm, world))
     return kept_runs("lineage", f"{arm}, {world}", seeds=SEEDS, **given)
@@ -245,7 +257,13 @@ def pilot_seeds(effect: str, world: str) -> int:
 
     Examples
     --------
-    >>> pilot_seeds("A2C over A3C", "cliff") <= len(SEEDS)
+    Of two arms that are equally fast up to some chance:
+
+    >>> from unittest.mock import patch
+    >>> made_up = np.exp(np.random.default_rng(0).normal(9.0, 0.1, (2, 30, 6)))
+    >>> with patch(f"{__name__}.tuned_factor", lambda arm, world: 1.0), \
+    ...         patch(f"{__name__}.tuning_steps", lambda arm, world: made_up[len(arm) % 2]):
+    ...     2 <= pilot_seeds("PPO over PPO without clipping", "cliff") <= len(SEEDS)
     True
     """
     arm, control = EFFECTS[effect]
@@ -279,8 +297,14 @@ def measured_effect(effect: str, world: str) -> Effect:
 
     Examples
     --------
-    >>> measured_effect("A2C over A3C", "cliff").ratio.mean > 0.5
-    True
+    With made-up steps, of which a barrier saves a fifth:
+
+    >>> from unittest.mock import patch
+    >>> def made_up(arm, world):
+    ...     return np.full(5, 8_000.0 if arm == "A2C" else 10_000.0)
+    >>> with patch(f"{__name__}.steps", made_up):
+    ...     measured_effect("A2C over A3C", "cliff").outcome
+    'holds'
     """
     arm, control = EFFECTS[effect]
     ratio = median_ratio(steps(arm, world), steps(control, world))
@@ -296,7 +320,9 @@ def effects(world: str) -> Mapping[str, Effect]:
 
     Examples
     --------
-    >>> list(effects("cliff")) == list(EFFECTS)
-    True
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.steps", lambda arm, world: np.full(5, 9_000.0)):
+    ...     {effect.outcome for effect in effects("cliff").values()}
+    {'no difference that matters'}
     """
     return {effect: measured_effect(effect, world) for effect in EFFECTS}
