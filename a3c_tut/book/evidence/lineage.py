@@ -228,8 +228,9 @@ def steps(arm: str, world: str) -> Floats:
     Examples
     --------
     >>> from unittest.mock import patch
-    >>> with patch(f"{__name__}.tuned_factor", lambda arm, world: 2.0), \
-    ...         patch(f"{__name__}.kept_runs", lambda page, name, seeds, **given: seeds):
+    >>> tuned = patch(f"{__name__}.tuned_factor", lambda arm, world: 2.0)
+    >>> runs = patch(f"{__name__}.kept_runs", lambda page, name, seeds, **given: seeds)
+    >>> with tuned, runs:
     ...     len(steps.__wrapped__("A3C", "cliff"))
     400
     """
@@ -261,8 +262,9 @@ def pilot_seeds(effect: str, world: str) -> int:
 
     >>> from unittest.mock import patch
     >>> made_up = np.exp(np.random.default_rng(0).normal(9.0, 0.1, (2, 30, 6)))
-    >>> with patch(f"{__name__}.tuned_factor", lambda arm, world: 1.0), \
-    ...         patch(f"{__name__}.tuning_steps", lambda arm, world: made_up[len(arm) % 2]):
+    >>> tuned = patch(f"{__name__}.tuned_factor", lambda arm, world: 1.0)
+    >>> runs = patch(f"{__name__}.tuning_steps", lambda arm, world: made_up[len(arm) % 2])
+    >>> with tuned, runs:
     ...     2 <= pilot_seeds("PPO over PPO without clipping", "cliff") <= len(SEEDS)
     True
     """
