@@ -5,7 +5,8 @@ Each is the engine's own loop of turns with other hooks (`engine.turn.variant`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -329,8 +330,44 @@ def train_synchronously(
     >>> bool((run.theta == train(cliff_world(), alone, total_steps=600).theta).all())
     True
     """
+    return train_variant(
+        world, config, total_steps=total_steps, seed=seed, loop=take_synchronous_turns
+    )
+
+
+def train_variant(
+    world: TableWorld, config: A3CConfig, *, total_steps: int, seed: Seed,
+    loop: Callable[..., Any], extra: Any = (),
+) -> TrainingResult:  # fmt: skip
+    """Train with another loop of turns, workers in turn.
+
+    Parameters
+    ----------
+    world, config, total_steps, seed : as in `train`
+    loop : a `turn.variant`
+    extra : what its hooks work on
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DivergenceError
+        When a parameter is no longer finite.
+
+    Examples
+    --------
+    The engine's own loop is what `train` takes:
+
+    >>> from a3c_tut import cliff_world, train
+    >>> asked = {"total_steps": 600, "seed": 0}
+    >>> run = train_variant(cliff_world(), A3CConfig(), **asked, loop=turn.take_turns)
+    >>> bool((run.theta == train(cliff_world(), **asked).theta).all())
+    True
+    """
     job = Job.fresh(world, config, total_steps, seed)
-    crew = TableCrew(job, take_synchronous_turns)
+    crew = TableCrew(job, loop, extra)
     return _trained(job, crew, RoundRobin(config.num_workers), total_steps)
 
 
