@@ -274,7 +274,10 @@ def timed_run(job: Job, before_go: Callable[[], object] = lambda: None) -> Timed
     looks: Looks = []
 
     class Team(TableTeam):
+        """A team that notes when its workers were let go."""
+
         def go(self) -> None:
+            """Note it, and let them."""
             before_go()
             looks.append((time.perf_counter(), 0))
             super().go()
