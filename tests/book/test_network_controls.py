@@ -164,3 +164,10 @@ def test_seconds_are_counted_in_real_processes():
     assert timed.looks[-1][1] >= 20_000
     assert len(timed.episodes) > 100
     assert network_records.seconds_to_target(timed) == timed.looks[-1][0] - timed.looks[0][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pixels, shared", "pixels, separate"])
+def test_tuning_comes_out_as_it_is_on_record(name):
+    """The quick ones."""
+    assert control_claims.tuned_factor(name) == control_claims.TUNED[name]
