@@ -37,9 +37,10 @@ from a3c_tut.networks import MLP, Convolutional, Task, network_config
 from a3c_tut.schedules import Given
 
 PAGE = "control_claims"
-#: How many seeds settle a comparison of speeds, or of what is tried, and how many one of ranges, or
-#: of noise; and how many are enough where a buffer is compared.
+#: How many seeds settle a comparison of speeds, one of ranges, and one with a buffer.
 SPEED_SEEDS, RANGE_SEEDS, BUFFER_SEEDS = 66, 40, 20
+#: How many settle what age adds to the noise, and what is tried: fresh ones, after fewer were open.
+NOISE_SEEDS, TRIED_SEEDS = 300, 437
 
 
 class Setting(NamedTuple):
@@ -409,11 +410,11 @@ def noises() -> Floats:
     >>> from unittest.mock import patch
     >>> with patch(f"{__name__}.kept", lambda page, name, one, seeds, asked: (name, len(seeds))):
     ...     noises()
-    ('noise', 40)
+    ('noise', 300)
     """
     asked = {"what": noise, "setting": CART_POLE, "config": config_of(ARMS["three workers"]),
              "moments": [WHILE_LEARNING, AFTER_LEARNING]}  # fmt: skip
-    return kept(PAGE, "noise", noise, settling_seeds(RANGE_SEEDS), asked)
+    return kept(PAGE, "noise", noise, settling_seeds(NOISE_SEEDS, first=200_000), asked)
 
 
 def c22(
@@ -580,7 +581,7 @@ def tried(name: str) -> Floats:
         return float(np.exp(-(share * np.log(share)).sum()))
 
     asked = {"what": tried, "world": CART_POLE.world, "config": config_of(arm), **given}
-    return kept(PAGE, f"tried: {name}", one, settling_seeds(SPEED_SEEDS), asked)
+    return kept(PAGE, f"tried: {name}", one, settling_seeds(TRIED_SEEDS, first=200_000), asked)
 
 
 def c24(counts: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
