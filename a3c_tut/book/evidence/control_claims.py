@@ -61,8 +61,12 @@ class Setting(NamedTuple):
 
 
 #: Three workers on the cart-pole, as on the tables of Section 2.3.
+#:
+#: :meta hide-value:
 CART_POLE = Setting(cart_pole(), 150_000, 100_000, 475.0, 100, {"num_workers": 3})
 #: The sparse grid as a picture; the settings are those of Section 3.3.
+#:
+#: :meta hide-value:
 PIXELS = Setting(
     as_image(sparse_grid_world(6, 6)), 6_000, 5_000, 0.9, 50,
     {"num_workers": 3, "entropy_coef": 0.01},
@@ -220,7 +224,7 @@ def tuned_factor(name: str, tried: Sequence[float] = TRIED) -> float:
 
 
 class NetworkDrift(NamedTuple):
-    """Of one gradient: how noisy it is by chance, what its age adds, and how long it is.
+    """Of one gradient: how noisy it is by chance, and what its age adds.
 
     Attributes
     ----------
@@ -229,19 +233,16 @@ class NetworkDrift(NamedTuple):
     age : float
         The squared distance between the expected gradient at the worker's copy and at the shared
         parameters.
-    size : float
-        The square of the length of the expected gradient at the shared parameters.
 
     Examples
     --------
-    >>> one = NetworkDrift(chance=50.0, age=0.5, size=8.0)
-    >>> one.age / one.chance, (one.age / one.size) ** 0.5
-    (0.01, 0.25)
+    >>> one = NetworkDrift(chance=50.0, age=0.5)
+    >>> one.age / one.chance
+    0.01
     """
 
     chance: float
     age: float
-    size: float
 
 
 @kernel
@@ -342,7 +343,7 @@ def network_drift(
             draw_gradients(run, index, needed, drawn[index])
         now, old = drawn
         chance = float(now.var(axis=0, ddof=1).sum())
-        found.append(NetworkDrift(chance, squared_length(old - now), squared_length(now)))
+        found.append(NetworkDrift(chance, squared_length(old - now)))
     return found
 
 
@@ -350,51 +351,32 @@ def network_drift(
 WHILE_LEARNING, AFTER_LEARNING = (500, 1_000, 2_000, 3_000), (6_000, 7_000, 8_000)
 
 
-class Noise(NamedTuple):
-    """What age adds to the gradients of one run, in percent: means over its moments.
-
-    Attributes
-    ----------
-    learning, late : float
-        The squared distance that age makes, over the variance that chance makes.
-    learning_size, late_size : float
-        The same, over the squared length of the expected gradient.
-
-    Examples
-    --------
-    >>> Noise(2.0, 3.0, 8.0, 9.0).late
-    3.0
-    """
-
-    learning: float
-    late: float
-    learning_size: float
-    late_size: float
-
-
-def noise(seed: int) -> Noise:
-    """Look at the gradients of one run, while it learns and late.
+def noise(seed: int) -> list[float]:
+    """Return what age adds to the gradients of one run, while it learns and late.
 
     Parameters
     ----------
     seed : int from 0
+
+    Returns
+    -------
+    [learning, late] : floats
+        The squared distance that age makes, in percent of the variance that chance makes: means
+        over the moments.
 
     Examples
     --------
     With a made-up look:
 
     >>> from unittest.mock import patch
-    >>> with patch(f"{__name__}.network_drift", lambda seed, moments: [NetworkDrift(2, 1, 4)] * 7):
+    >>> with patch(f"{__name__}.network_drift", lambda seed, moments: [NetworkDrift(2, 1)] * 7):
     ...     noise(seed=0)
-    Noise(learning=50.0, late=50.0, learning_size=25.0, late_size=25.0)
+    [50.0, 50.0]
     """
     found = network_drift(seed, WHILE_LEARNING + AFTER_LEARNING)
     parts = found[: len(WHILE_LEARNING)], found[len(WHILE_LEARNING) :]
     # fsum: `sum` rounds otherwise from Python 3.12 on.
-    return Noise(
-        *(100.0 * fsum(one.age / one.chance for one in part) / len(part) for part in parts),
-        *(100.0 * fsum(one.age / one.size for one in part) / len(part) for part in parts),
-    )
+    return [100.0 * fsum(one.age / one.chance for one in part) / len(part) for part in parts]
 
 
 def noises() -> Floats:
@@ -402,8 +384,7 @@ def noises() -> Floats:
 
     Returns
     -------
-    (seeds, 4) floats
-        The fields of `Noise`.
+    (seeds, 2) floats
 
     Examples
     --------
@@ -424,14 +405,14 @@ def c22(
 
     Parameters
     ----------
-    added : (seeds, 4) floats
+    added : (seeds, 2) floats
         Default: `noises()`.
     steps : mapping
         Default: steps of `outcomes` of "three workers" and "three, fresh copies".
 
     Examples
     --------
-    >>> added = np.array([[2.0, 3.0, 0.0, 0.0]] * 2)
+    >>> added = np.array([[2.0, 3.0]] * 2)
     >>> steps = {"three workers": np.full(2, 6e4), "three, fresh copies": np.full(2, 5e4)}
     >>> {name: found.mean for name, found in c22(added, steps).items()}
     {'learning': 2.0, 'late': 3.0, 'steps, stale over fresh': 1.2}
