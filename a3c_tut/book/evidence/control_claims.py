@@ -582,8 +582,8 @@ def c24(counts: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
     """
     counts = {name: tried(name) for name in EXPLORERS} if counts is None else counts
     return {
-        "asynchronous": interval(counts["three workers"] / counts["three, fresh copies"]),
-        "several": interval(counts["three, fresh copies"] / counts["one worker"]),
+        "asynchronous": percentile_ratio(counts["three workers"], counts["three, fresh copies"]),
+        "several": percentile_ratio(counts["three, fresh copies"], counts["one worker"]),
     }
 
 
