@@ -41,9 +41,13 @@ check_links = load_tool("check_links")
 def pages_in_reading_order():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    files = [toc["root"]]
-    for chapter in chapters:
-        files += [chapter["file"], *(section["file"] for section in chapter.get("sections", []))]
+
+    def with_sections(page):
+        yield page["file"]
+        for section in page.get("sections", []):
+            yield from with_sections(section)
+
+    files = [toc["root"], *(file for chapter in chapters for file in with_sections(chapter))]
     return [f"{file}.html" for file in files]
 
 

@@ -74,15 +74,20 @@ def test_every_word_has_a_chip_of_its_style():
 
 
 def places_in(plot):
-    """The lower end, the middle and the upper end of every interval, the bar and the margin."""
+    """The lower end, the middle and the upper end of every interval, the bar and the margin.
+
+    No ends where nothing was measured.
+    """
     rows = []
     for row in re.findall(r'<li class="a3c-is-.*?</li>', plot):
-        low, high = re.search(r'"a3c-interval" d="M([\d.]+) [\d.]+H([\d.]+)"', row).groups()
-        mean = re.search(r'"a3c-effect" cx="([\d.]+)"', row)[1]
+        ends = []
+        if "not measured" not in row:
+            ends = [*re.search(r'"a3c-interval" d="M([\d.]+) [\d.]+H([\d.]+)"', row).groups()]
+            ends.insert(1, re.search(r'"a3c-effect" cx="([\d.]+)"', row)[1])
         bar = re.search(r'"a3c-bar" d="M([\d.]+) ', row)[1]
         margin = re.search(r'"a3c-margin" x="([\d.]+)"', row)
         other = float(margin[1]) if margin else None
-        rows.append(([float(x) for x in (low, mean, high)], float(bar), other))
+        rows.append(([float(x) for x in ends], float(bar), other))
     return rows
 
 
@@ -98,6 +103,10 @@ def test_the_forest_plot_shows_what_the_outcomes_say():
         outcomes = claim.outcomes(measured)
         for condition in claim.conditions:
             ends, bar, other = next(rows)
+            assert (ends == []) == (condition.name not in measured)
+            if not ends:
+                assert outcomes[condition.name] == OPEN
+                continue
             low, high = min(ends), max(ends)
             outcome = outcomes[condition.name]
             checked[outcome] += 1

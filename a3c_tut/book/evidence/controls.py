@@ -22,6 +22,8 @@ from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, joined
 from a3c_tut.engine.runners import emulated
 from a3c_tut.engine.streams import Seed
 from a3c_tut.engine.turn import between, compute_gradient, sync
+from a3c_tut.networks import Task
+from a3c_tut.results import NetworkResult
 from a3c_tut.schedules import Given, RoundRobin, Schedule
 
 
@@ -295,7 +297,7 @@ def watch(
         order = schedule.seeded(config.num_workers, children[-1])
     elif schedule is not None:
         order, stop_at = Given(schedule), np.iinfo(np.int64).max
-    return Watched(_trained(job, crew, order, stop_at), extra.visits)
+    return Watched(trained(job, crew, order, stop_at), extra.visits)
 
 
 def train_synchronously(
@@ -368,18 +370,48 @@ def train_variant(
     """
     job = Job.fresh(world, config, total_steps, seed)
     crew = TableCrew(job, loop, extra)
-    return _trained(job, crew, RoundRobin(config.num_workers), total_steps)
+    return trained(job, crew, RoundRobin(config.num_workers), total_steps)
 
 
-def _trained(job: Job, crew: TableCrew, order: Schedule, stop_at: int) -> TrainingResult:
+def trained(job: Job, crew: TableCrew, order: Schedule, stop_at: int) -> TrainingResult:
+    """Drive a crew to the end of its run, and make a result of it.
+
+    Parameters
+    ----------
+    job : Job
+    crew : TableCrew, of this job, with a loop of its own
+    order : Schedule
+    stop_at : int, the push that brings the shared step counter here is the last
+
+    Returns
+    -------
+    TrainingResult
+        A NetworkResult where the job is a network's.
+
+    Raises
+    ------
+    DivergenceError
+        When a parameter is no longer finite.
+
+    Examples
+    --------
+    >>> from a3c_tut import cliff_world
+    >>> job = Job.fresh(cliff_world(), A3CConfig(num_workers=2), total_steps=600)
+    >>> trained(job, TableCrew(job), RoundRobin(2), 600).schedule[:4].tolist()
+    [0, 1, 0, 1]
+    """
     with np.errstate(all="ignore"):
         diverged, episodes, updates = emulated.run(crew, order, stop_at, lambda steps: None)
-    assert isinstance(job.world, TableWorld)
-    result = TrainingResult(
-        world=job.world, config=job.config, seed=job.seed, total_steps=job.total_steps,
-        runner="emulated", episodes=joined(EPISODE_DTYPE, episodes),
-        updates=joined(UPDATE_DTYPE, updates), state=crew.state(), initial={},
-    )  # fmt: skip
+    asked: dict[str, Any] = {
+        "config": job.config, "seed": job.seed, "total_steps": job.total_steps,
+        "runner": "emulated", "episodes": joined(EPISODE_DTYPE, episodes),
+        "updates": joined(UPDATE_DTYPE, updates), "state": crew.state(), "initial": {},
+    }  # fmt: skip
+    result = (
+        NetworkResult(world=job.world.world, network=job.world.model, **asked)
+        if isinstance(job.world, Task)
+        else TrainingResult(world=job.world, **asked)
+    )
     if diverged:
         raise DivergenceError(result)
     return result

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from a3c_tut import A3CConfig, cliff_world, train
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.book.places import DATA, in_data
+from a3c_tut.engine.crew import Job
 from a3c_tut.files import print_what_can_be
 
 
@@ -155,7 +157,7 @@ def measure_throughput(
     ...     measure_throughput(2, total_steps=1_000_000)
     100000.0
     """
-    return _rate([_looks(num_workers, rollout_length, total_steps)])
+    return rate([_looks(num_workers, rollout_length, total_steps)])
 
 
 def measure_side_by_side(rollout_length: int = 5, total_steps: int = 3_000_000) -> float:
@@ -182,56 +184,138 @@ def measure_side_by_side(rollout_length: int = 5, total_steps: int = 3_000_000) 
     ...     measure_side_by_side(total_steps=1_000_000)
     200000.0
     """
+    return rate_side_by_side(lambda before_go: _looks(1, rollout_length, total_steps, before_go))
+
+
+Looks = list[tuple[float, int]]
+
+
+def rate_side_by_side(run: Callable[[Callable[[], object]], Looks]) -> float:
+    """Return the steps a second of two runs together that begin at once, while both run.
+
+    Parameters
+    ----------
+    run : function of what it is to call before its workers are let go
+        Returns when it looked at the step counter, and what it saw; it runs in a thread.
+
+    Examples
+    --------
+    >>> def run(before_go):
+    ...     before_go()
+    ...     return [(second, 100_000 * second) for second in range(11)]
+    >>> rate_side_by_side(run)
+    200000.0
+    """
     both, ready = threading.Barrier(2), threading.Event()
 
     def first_waits() -> None:
         ready.set()
         both.wait(timeout=60.0)
 
-    asked = 1, rollout_length, total_steps
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(_looks, *asked, first_waits)
+        first = pool.submit(run, first_waits)
         ready.wait(timeout=60.0)  # two threads that start processes at once disturb each other
-        second = pool.submit(_looks, *asked, lambda: both.wait(timeout=60.0))
-        return _rate([second.result(), first.result()])
+        second = pool.submit(run, lambda: both.wait(timeout=60.0))
+        return rate([second.result(), first.result()])
 
 
-_Looks = list[tuple[float, int]]
+class Timed(NamedTuple):
+    """A run in processes, with the times at which the parent looked at its step counter.
+
+    Attributes
+    ----------
+    looks : list of (seconds, steps)
+        The first is when the workers were let go.
+    episodes : structured array, as in a TrainingResult
+
+    Examples
+    --------
+    >>> Timed([(0.0, 0), (0.5, 60_000), (1.0, 120_000)], np.zeros(0)).middle(120_000)
+    [(0.5, 60000)]
+    """
+
+    looks: Looks
+    episodes: NDArray[Any]
+
+    def middle(self, total_steps: int) -> Looks:
+        """Return the looks that saw between a tenth and nine tenths of the steps.
+
+        Parameters
+        ----------
+        total_steps : int, of the run
+        """
+        return [look for look in self.looks if 0.1 * total_steps < look[1] < 0.9 * total_steps]
 
 
-def _looks(
-    num_workers: int, rollout_length: int, total_steps: int,
-    before_go: Callable[[], object] = lambda: None,
-) -> _Looks:  # fmt: skip
-    """Run processes; return when the parent looked at the step counter, and what it saw."""
-    import time
+def timed_run(job: Job, before_go: Callable[[], object] = lambda: None) -> Timed:
+    """Run a job in processes, and note when the parent looked at the step counter.
 
-    from a3c_tut.engine.crew import Job
+    Parameters
+    ----------
+    job : Job
+    before_go : function, called when all workers are up and before they are let go
+
+    Examples
+    --------
+    With a run in place of the processes:
+
+    >>> from unittest.mock import patch
+    >>> def run(team, *, on_progress, **asked):
+    ...     team.go(); on_progress(60)
+    >>> with patch("a3c_tut.engine.runners.processes.run", run):
+    ...     timed = timed_run(Job.fresh(cliff_world(), A3CConfig(), total_steps=60))
+    >>> [steps for seconds, steps in timed.looks], len(timed.episodes)
+    ([0, 60], 0)
+    """
     from a3c_tut.engine.runners import processes
     from a3c_tut.engine.team import TableTeam
     from a3c_tut.errors import WorkerError
 
+    looks: Looks = []
+
     class Team(TableTeam):
+        """A team that notes when its workers were let go."""
+
         def go(self) -> None:
+            """Note it, and let them."""
             before_go()
+            looks.append((time.perf_counter(), 0))
             super().go()
 
-    config = A3CConfig(num_workers=num_workers, rollout_length=rollout_length)
-    looks: _Looks = []
     failures: list[WorkerError] = []
-    team = Team(Job.fresh(cliff_world(), config, total_steps), total_steps)
+    team = Team(job, job.total_steps)
     try:
         processes.run(
             team, start_method="spawn", on_worker_failure="raise", failures=failures,
             on_progress=lambda steps: looks.append((time.perf_counter(), steps)),
         )  # fmt: skip
+        return Timed(looks, team.logged()[0])
     finally:
         team.close()
-    return [look for look in looks if 0.1 * total_steps < look[1] < 0.9 * total_steps]
 
 
-def _rate(runs: list[_Looks]) -> float:
-    """Return the steps a second of all runs together, while all of them run."""
+def _looks(
+    num_workers: int, rollout_length: int, total_steps: int,
+    before_go: Callable[[], object] = lambda: None,
+) -> Looks:  # fmt: skip
+    config = A3CConfig(num_workers=num_workers, rollout_length=rollout_length)
+    return timed_run(Job.fresh(cliff_world(), config, total_steps), before_go).middle(total_steps)
+
+
+def rate(runs: list[Looks]) -> float:
+    """Return the steps a second of all runs together, while all of them run.
+
+    Parameters
+    ----------
+    runs : list of looks, as in `Timed`
+
+    Examples
+    --------
+    The second begins a second later:
+
+    >>> rate([[(0.0, 0), (2.0, 200)], [(1.0, 0), (2.0, 100)]])
+    200.0
+    """
     begin, end = max(looks[0][0] for looks in runs), min(looks[-1][0] for looks in runs)
     made = 0.0
     for looks in runs:
@@ -280,8 +364,6 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
     >>> [before["steps_per_second"]["20"]["2"] for before in record["earlier"]]
     [[2000000]]
     """
-    import numba
-
     ways: dict[str, Callable[[int], float]] = {
         "1": lambda length: measure_throughput(1, length),
         "2": lambda length: measure_throughput(2, length),
@@ -296,16 +378,35 @@ def record_throughput(path: str | os.PathLike[str], repetitions: int = 30) -> di
         load.append(os.getloadavg()[0])
     record = {
         "what": "environment steps a second, cliff-world 4 × 12, by rollout length and processes",
-        "machine": {"system": platform.system(), "processor": platform.machine(),
-                    "cores": os.cpu_count(), "load": [round(min(load), 1), round(max(load), 1)]},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__,
-                     "numba": numba.__version__},
-        "date": datetime.date.today().isoformat(),
+        **where_and_when(load),
         "steps_per_second": rates,
         "earlier": _and_before(Path(path)),
     }  # fmt: skip
     Path(path).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
+
+
+def where_and_when(load: list[float]) -> dict[str, Any]:
+    """Return what a record says of its machine, versions and date.
+
+    Parameters
+    ----------
+    load : list of float, of the machine while the record was taken
+
+    Examples
+    --------
+    >>> where_and_when([0.04, 2.06])["machine"]["load"]
+    [0.0, 2.1]
+    """
+    import numba
+
+    return {
+        "machine": {"system": platform.system(), "processor": platform.machine(),
+                    "cores": os.cpu_count(), "load": [round(min(load), 1), round(max(load), 1)]},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__,
+                     "numba": numba.__version__},
+        "date": datetime.date.today().isoformat(),
+    }  # fmt: skip
 
 
 def _and_before(path: Path) -> list[dict[str, Any]]:
