@@ -333,7 +333,9 @@ class Lab:
 
     def _train(self) -> TrainingResult:
         key = self.knobs["world"].value
-        world = grid_world(self._drawn) if key == "map" else WORLDS[key].make()
+        world = (
+            WORLDS[key].make() if self._drawn is None or key != "map" else grid_world(self._drawn)
+        )
         return train(world, self.config(), total_steps=self._total_steps,
                      seed=self.knobs["seed"].value, schedule=self._schedule())  # fmt: skip
 

@@ -179,7 +179,7 @@ def tuned_factor(arm: str, world: str) -> float:
     ...     tuned_factor.__wrapped__("A3C", "cliff")
     0.5
     """
-    return STEP_FACTORS[fastest(tuning_steps(arm, world).T)]
+    return STEP_FACTORS[fastest(list(tuning_steps(arm, world).T))]
 
 
 def tuning_steps(arm: str, world: str) -> Floats:
