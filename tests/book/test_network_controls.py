@@ -17,6 +17,8 @@ from a3c_tut.control import cart_pole
 from a3c_tut.networks import MLP, network_config
 
 WORLD, STEPS = cart_pole(), 6_000
+#: Steps so large that the first of them overflows.
+WILD = {"optimizer": "sgd", "max_grad_norm": None, "actor_lr": 1e308, "critic_lr": 1e308}
 THREE, ALONE = (network_config(WORLD, num_workers=n) for n in (3, 1))
 
 
@@ -78,7 +80,7 @@ def test_a_run_can_stop_before_its_horizon():
 
 
 def test_a_run_that_diverges_says_so():
-    wild = network_config(WORLD, actor_lr=1e200, max_grad_norm=None, optimizer="sgd")
+    wild = network_config(WORLD, **WILD)
     with pytest.raises(DivergenceError):
         watch_network(WORLD, wild, MLP(hidden=(4,)), seed=0, total_steps=STEPS)
 
@@ -135,9 +137,7 @@ def test_chance_does_not_lengthen_a_mean():
 
 
 def test_what_diverges_has_learned_nothing():
-    arm = control_claims.Arm(
-        {"optimizer": "sgd", "max_grad_norm": None, "actor_lr": 1e200}, {"model": MLP(hidden=(4,))}
-    )
+    arm = control_claims.Arm(WILD, {"model": MLP(hidden=(4,))})
     assert control_claims.outcome(arm, 1.0, seed=0) == [150_000.0, 0.0]
 
 

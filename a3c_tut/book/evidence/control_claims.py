@@ -624,7 +624,7 @@ def c21(steps: Mapping[str, Floats] | None = None) -> dict[str, Interval]:
     Examples
     --------
     >>> steps = {"three workers": np.full(2, 5e4), "separate": np.full(2, 6e4),
-    ...          "pixels, shared": np.full(2, 2e4), "pixels, separate": np.full(2, 1e4)}
+    ...          "pixels, shared": np.full(2, 4e3), "pixels, separate": np.full(2, 2e3)}
     >>> {name: found.mean for name, found in c21(steps).items()}
     {'cart-pole, separate over shared': 1.2, 'pixels, separate over shared': 0.5}
     """
