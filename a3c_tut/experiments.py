@@ -152,6 +152,30 @@ def moving_average(values: ArrayLike, window: int) -> NDArray[np.float64]:
     return np.lib.stride_tricks.sliding_window_view(series, window).mean(axis=1)
 
 
+def recent_means(returns: ArrayLike, window: int) -> NDArray[np.float64]:
+    """Return after each episode the mean of the last `window`, or of all while there are fewer.
+
+    Parameters
+    ----------
+    returns : (E,), in the order of time
+    window : int from 1
+
+    Returns
+    -------
+    (E,) floats
+
+    Examples
+    --------
+    >>> recent_means([1.0, 3.0, 5.0, 7.0], 2).tolist()
+    [1.0, 2.0, 4.0, 6.0]
+    """
+    window = whole("window", window, 1)
+    series = np.asarray(returns, dtype=float)
+    first = series[: window - 1]
+    begun = np.cumsum(first) / np.arange(1, len(first) + 1)
+    return np.concatenate([begun, moving_average(series, window)])
+
+
 def final_return(result: TrainingResult, episodes: int = 100) -> float:
     """Return the mean return of the last episodes of all workers, in the world's units.
 

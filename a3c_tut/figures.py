@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from a3c_tut.checks import array_of_numbers, finite, number, of_kind, several, whole
 from a3c_tut.control import ControlWorld
 from a3c_tut.exact import greedy_path, optimal_values
-from a3c_tut.experiments import Outcome, mean_interval, moving_average
+from a3c_tut.experiments import Outcome, mean_interval, recent_means
 from a3c_tut.results import TrainingResult
-from a3c_tut.worlds import TableWorld
+from a3c_tut.worlds import TableWorld, cliff_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -257,30 +257,6 @@ def draw_returns(
     shown = [axes.lines[2 * len(workers)], *axes.collections]
     axes.legend(handles=shown, fontsize=_SMALL, loc="lower center", bbox_to_anchor=(0.5, 1.0),
                 frameon=False, handlelength=1.6)  # fmt: skip
-
-
-def recent_means(returns: ArrayLike, window: int) -> NDArray[np.float64]:
-    """Return after each episode the mean of the last `window`, or of all while there are fewer.
-
-    Parameters
-    ----------
-    returns : (E,), in the order of time
-    window : int from 1
-
-    Returns
-    -------
-    (E,) floats
-
-    Examples
-    --------
-    >>> recent_means([1.0, 3.0, 5.0, 7.0], 2).tolist()
-    [1.0, 2.0, 4.0, 6.0]
-    """
-    window = whole("window", window, 1)
-    series = np.asarray(returns, dtype=float)
-    first = series[: window - 1]
-    begun = np.cumsum(first) / np.arange(1, len(first) + 1)
-    return np.concatenate([begun, moving_average(series, window)])
 
 
 def own_episodes(
@@ -670,25 +646,6 @@ def _draw_marks(axes: Axes, world: TableWorld) -> None:
         else:
             for column in range(first, first + len(run)):
                 axes.text(column, row, "C", **word)
-
-
-def cliff_runs(world: TableWorld) -> list[list[int]]:
-    """Return the cliff's states, those side by side together; figures write on each such run.
-
-    Examples
-    --------
-    >>> from a3c_tut import grid_world
-    >>> cliff_runs(grid_world(["S..G", "C.CC"]))
-    [[4], [6, 7]]
-    """
-    assert world.grid_shape is not None
-    columns, runs = world.grid_shape[1], list[list[int]]()
-    for state in sorted(state for state, mark in world.marks.items() if mark == "C"):
-        if runs and runs[-1][-1] == state - 1 and state % columns:
-            runs[-1].append(state)
-        else:
-            runs.append([state])
-    return runs
 
 
 def _path_through(result: TrainingResult) -> list[int]:

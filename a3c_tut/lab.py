@@ -17,7 +17,7 @@ import numpy as np
 from a3c_tut import figures
 from a3c_tut.config import A3CConfig
 from a3c_tut.errors import DivergenceError
-from a3c_tut.experiments import final_return
+from a3c_tut.experiments import final_return, recent_means
 from a3c_tut.results import TrainingResult
 from a3c_tut.schedules import RandomSchedule
 from a3c_tut.training import train
@@ -132,7 +132,7 @@ class LiveFigures:
             axes.lines[worker].set_data(steps, returns)
             axes.lines[number + worker].set_data(steps, means)
         axes.lines[2 * number].set_data(
-            episodes["step"], figures.recent_means(episodes["total_return"], self._window)
+            episodes["step"], recent_means(episodes["total_return"], self._window)
         )
         references = [*self._references(result).values()]
         figures._scale_returns(axes, np.concatenate([episodes["total_return"], references]))

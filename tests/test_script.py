@@ -16,6 +16,7 @@ import pytest
 
 import a3c_tut
 from a3c_tut import A3CConfig, TrainingResult, cliff_world, figures, train
+from a3c_tut.experiments import recent_means
 from a3c_tut.files import check_folder
 from a3c_tut.gen_a3c_figures import main, other_runs
 
@@ -349,7 +350,7 @@ class TestFigure1:
         at = edge[np.abs(edge[:, 0] - 10_000).argmin(), 0]
         low, high = (end(edge[edge[:, 0] == at, 1]) for end in (np.min, np.max))
         means = [
-            figures.recent_means(run.episodes["total_return"], 50)[
+            recent_means(run.episodes["total_return"], 50)[
                 np.searchsorted(run.episodes["step"], at, side="right") - 1
             ]
             for run in others
