@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import array_of_numbers, finite, number, of_kind, several, whole
 from a3c_tut.control import ControlWorld
-from a3c_tut.exact import greedy_path, optimal_values
+from a3c_tut.exact import greedy_path, optimal_values, safe_detour
 from a3c_tut.experiments import Outcome, mean_interval, moving_average
 from a3c_tut.results import TrainingResult
-from a3c_tut.worlds import TableWorld
+from a3c_tut.worlds import TableWorld, cliff_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,25 +141,10 @@ def reference_returns(world: TableWorld | ControlWorld) -> dict[str, float]:
         returns["optimum"] = float(world.start @ optimal_values(world, gamma=1.0, horizon=horizon))
     except ValueError:  # an endless loop pays
         pass
-    detour = _safe_detour(world)
+    detour = safe_detour(world)
     if detour is not None:
         returns["safe detour"] = detour
     return returns
-
-
-def _safe_detour(world: TableWorld) -> float | None:
-    """Return what the way up, right and down pays; None where it does not lead past a cliff."""
-    if world.grid_shape is None or "C" not in world.marks.values():
-        return None
-    rows, columns = world.grid_shape
-    state, total, last = int(world.start.argmax()), 0.0, False
-    for action in np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1]):
-        here, state = state, int(world.next_state[state, action, 0])
-        if last or state == here:  # over before its end, or held up by a wall
-            return None
-        total += float(world.reward[here, action, 0])
-        last = bool(world.terminated[here, action, 0])
-    return total if last and world.marks.get(state) == "G" else None
 
 
 def plot_returns(
@@ -670,25 +655,6 @@ def _draw_marks(axes: Axes, world: TableWorld) -> None:
         else:
             for column in range(first, first + len(run)):
                 axes.text(column, row, "C", **word)
-
-
-def cliff_runs(world: TableWorld) -> list[list[int]]:
-    """Return the cliff's states, those side by side together; figures write on each such run.
-
-    Examples
-    --------
-    >>> from a3c_tut import grid_world
-    >>> cliff_runs(grid_world(["S..G", "C.CC"]))
-    [[4], [6, 7]]
-    """
-    assert world.grid_shape is not None
-    columns, runs = world.grid_shape[1], list[list[int]]()
-    for state in sorted(state for state, mark in world.marks.items() if mark == "C"):
-        if runs and runs[-1][-1] == state - 1 and state % columns:
-            runs[-1].append(state)
-        else:
-            runs.append([state])
-    return runs
 
 
 def _path_through(result: TrainingResult) -> list[int]:
