@@ -686,6 +686,38 @@ def greedy_path(
     return GreedyPath(states, total, terminated)
 
 
+def safe_detour(world: TableWorld) -> float | None:
+    """Return what the way pays that keeps far from a cliff: up, along the edge, down to the goal.
+
+    Parameters
+    ----------
+    world : TableWorld
+
+    Returns
+    -------
+    float or None
+        Without a discount. None where there is no cliff, or where that way is held up or does not
+        end in a goal.
+
+    Examples
+    --------
+    >>> from a3c_tut.worlds import cliff_world, sparse_grid_world
+    >>> safe_detour(cliff_world()), safe_detour(sparse_grid_world())
+    (-17.0, None)
+    """
+    if world.grid_shape is None or "C" not in world.marks.values():
+        return None
+    rows, columns = world.grid_shape
+    state, total, last = int(world.start.argmax()), 0.0, False
+    for action in np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1]):
+        here, state = state, int(world.next_state[state, action, 0])
+        if last or state == here:  # over before its end, or held up by a wall
+            return None
+        total += float(world.reward[here, action, 0])
+        last = bool(world.terminated[here, action, 0])
+    return total if last and world.marks.get(state) == "G" else None
+
+
 def _expected_reward(world: TableWorld) -> Floats:
     """Return the (S, A) expected reward of each action."""
     return np.asarray((world.probability * world.reward).sum(axis=2))

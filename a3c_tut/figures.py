@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from a3c_tut.checks import array_of_numbers, finite, number, of_kind, several, whole
 from a3c_tut.control import ControlWorld
-from a3c_tut.exact import greedy_path, optimal_values
+from a3c_tut.exact import greedy_path, optimal_values, safe_detour
 from a3c_tut.experiments import Outcome, mean_interval, recent_means
 from a3c_tut.results import TrainingResult
 from a3c_tut.worlds import TableWorld, cliff_runs
@@ -141,25 +141,10 @@ def reference_returns(world: TableWorld | ControlWorld) -> dict[str, float]:
         returns["optimum"] = float(world.start @ optimal_values(world, gamma=1.0, horizon=horizon))
     except ValueError:  # an endless loop pays
         pass
-    detour = _safe_detour(world)
+    detour = safe_detour(world)
     if detour is not None:
         returns["safe detour"] = detour
     return returns
-
-
-def _safe_detour(world: TableWorld) -> float | None:
-    """Return what the way up, right and down pays; None where it does not lead past a cliff."""
-    if world.grid_shape is None or "C" not in world.marks.values():
-        return None
-    rows, columns = world.grid_shape
-    state, total, last = int(world.start.argmax()), 0.0, False
-    for action in np.repeat([0, 1, 2], [rows - 1, columns - 1, rows - 1]):
-        here, state = state, int(world.next_state[state, action, 0])
-        if last or state == here:  # over before its end, or held up by a wall
-            return None
-        total += float(world.reward[here, action, 0])
-        last = bool(world.terminated[here, action, 0])
-    return total if last and world.marks.get(state) == "G" else None
 
 
 def plot_returns(

@@ -589,6 +589,29 @@ def _steps_to_goal(
     return None
 
 
+def cliff_runs(world: TableWorld) -> list[list[int]]:
+    """Return the cliff's states, those side by side in a row together; figures write on each run.
+
+    Parameters
+    ----------
+    world : TableWorld
+        On a grid.
+
+    Examples
+    --------
+    >>> cliff_runs(grid_world(["S..G", "C.CC"]))
+    [[4], [6, 7]]
+    """
+    assert world.grid_shape is not None
+    columns, runs = world.grid_shape[1], list[list[int]]()
+    for state in sorted(state for state, mark in world.marks.items() if mark == "C"):
+        if runs and runs[-1][-1] == state - 1 and state % columns:
+            runs[-1].append(state)
+        else:
+            runs.append([state])
+    return runs
+
+
 def cliff_world(rows: int = 4, columns: int = 12) -> TableWorld:
     """Build the cliff-world of Sutton & Barto, example 6.6 (Sections 4 and 5).
 

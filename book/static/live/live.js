@@ -284,7 +284,7 @@
     return svg;
   }
 
-  /** The cliff's cells, those side by side together: the twin of `cliff_runs` in a3c_tut/figures.py. */
+  /** The cliff's cells, those side by side together: the twin of `cliff_runs` in a3c_tut/worlds.py. */
   function cliff_runs(world) {
     const columns = world.grid_shape[1], runs = [];
     for (let state = 0; state < world.num_states; state++) {
