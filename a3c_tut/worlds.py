@@ -780,21 +780,3 @@ WORLDS = {
     "sparse-grid": Known(sparse_grid_world, rewards=(0.0, 1.0), best=1.0),
     "corridor": Known(corridor_world, rewards=(0.0, 1.0), best=1.0),
 }
-
-
-def cliff_runs(world: TableWorld) -> list[list[int]]:
-    """Return the cliff's states, those side by side together; figures write on each such run.
-
-    Examples
-    --------
-    >>> cliff_runs(grid_world(["S..G", "C.CC"]))
-    [[4], [6, 7]]
-    """
-    assert world.grid_shape is not None
-    columns, runs = world.grid_shape[1], list[list[int]]()
-    for state in sorted(state for state, mark in world.marks.items() if mark == "C"):
-        if runs and runs[-1][-1] == state - 1 and state % columns:
-            runs[-1].append(state)
-        else:
-            runs.append([state])
-    return runs
