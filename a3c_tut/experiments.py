@@ -561,6 +561,12 @@ def finite_differences(
     array of the same shape
         The error is of the order of step².
 
+    Raises
+    ------
+    ValueError
+        When there is no function, the table holds something else than finite numbers, or the step
+        is not above 0.
+
     Examples
     --------
     >>> finite_differences(lambda x: float((x * x).sum()), [1.0, 2.0]).round(6).tolist()

@@ -733,6 +733,11 @@ def plot_curves(
     -------
     Figure
 
+    Raises
+    ------
+    ValueError
+        When there is no curve, or x and a curve are not equally long.
+
     Examples
     --------
     >>> figure = plot_curves([1, 2], {"exact": [0, 1], "measured": [(0, -1, 1), (1, 0, 2)]},
