@@ -17,7 +17,7 @@ ARITHMETIC = $(if $(A3C_OTHER_ARITHMETIC),$(PY) tests/other_arithmetic.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup book test test-lint test-types test-words test-docs test-quick test-unit test-processes \
-	test-browser test-notebooks test-site test-torch test-arm test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers defaults network-defaults evidence resettle
+	test-browser test-notebooks test-site test-torch test-arm test-ray test-install test-release format fingerprints figures notebooks lock lint clean bench bench-peers bench-ray defaults network-defaults evidence resettle
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -56,7 +56,7 @@ test-words: $(READY) ## spelling (codespell)
 test-docs: $(READY) ## every public name has a docstring (interrogate)
 	$(BIN)/interrogate --quiet a3c_tut
 
-TESTS := a3c_tut tests --ignore tests/test_site.py --ignore tests/test_notebooks.py
+TESTS := a3c_tut tests --ignore tests/cluster --ignore tests/test_site.py --ignore tests/test_notebooks.py
 
 test-quick: $(READY) ## an answer in a minute: no statistics, no processes, no browser
 	$(PYTEST) -n 2 -m "not slow and not processes and not browser" tests
@@ -98,6 +98,20 @@ test-torch: $(TORCH_READY) ## modules of PyTorch, which it installs into .torch 
 
 test-arm: $(READY) ## a dozen runs, to the bit, on an emulated ARM (Debian; not part of `make test`)
 	$(PY) tests/arm.py
+
+# In an environment of its own: nothing else needs Ray. Newer ones give a node 15 seconds to come up,
+# which two busy cores do not make.
+RAY := .ray
+RAY_BIN := $(RAY)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RAY_READY := $(RAY)/.ready
+$(RAY_READY): pyproject.toml
+	@test -x $(RAY_BIN)/python || "$(PYTHON)" -m venv $(RAY)
+	@$(RAY_BIN)/python -m pip install --disable-pip-version-check --quiet \
+		"ray==2.49.2" hypothesis "pytest>=8" "pytest-timeout>=2.3" -e ".[ray]"
+	@touch $@
+
+test-ray: $(RAY_READY) ## runs on clusters of Ray's, on this machine (installs Ray; not part of `make test`)
+	RAY_USAGE_STATS_ENABLED=0 $(RAY_BIN)/python -m pytest tests/cluster
 
 test-install: $(READY) ## both archives in fresh environments, on every Python here (minutes; not part of `make test`)
 	$(PY) tests/install.py
@@ -143,12 +157,15 @@ bench-peers: ## measure stable-baselines3, pfrl and rejax beside it (half an hou
 	$(PEERS_BIN)/python benchmarks/peers.py
 	$(PEERS_BIN)/python benchmarks/peers_networks.py
 
+bench-ray: $(RAY_READY) ## measure workers on a cluster beside processes (some minutes; a quiet machine)
+	$(RAY_BIN)/python benchmarks/beyond.py
+
 defaults: $(READY) ## look for a better default on every world (some minutes; see benchmarks/defaults.py)
 	$(PY) benchmarks/defaults.py
 
 network-defaults: $(READY) ## judge what networks are trained with (ten minutes; see benchmarks/network_defaults.py)
 	$(PY) benchmarks/network_defaults.py
 
-clean: ## remove what was built; the environments stay (rm -r .venv .torch .arm removes them too)
+clean: ## remove what was built; the environments stay (rm -r .venv .torch .arm .ray removes them too)
 	rm -rf _build build figures *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from a3c_tut.config import A3CConfig
-    from a3c_tut.errors import DivergenceError, WorkerError
+    from a3c_tut.errors import DivergenceError, ServerError, WorkerError
     from a3c_tut.results import TrainingResult
     from a3c_tut.schedules import RandomSchedule
     from a3c_tut.training import replay, train
@@ -48,6 +48,7 @@ __all__ = [
     "A3CConfig",
     "DivergenceError",
     "RandomSchedule",
+    "ServerError",
     "TableWorld",
     "TrainingResult",
     "WorkerError",
@@ -63,6 +64,7 @@ _ROOMS = {
     "A3CConfig": "config",
     "DivergenceError": "errors",
     "RandomSchedule": "schedules",
+    "ServerError": "errors",
     "TableWorld": "worlds",
     "TrainingResult": "results",
     "WorkerError": "errors",

@@ -75,3 +75,31 @@ class WorkerError(RuntimeError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep what is known where the error is copied or comes from another process."""
         return type(self), (self.worker, self.update, self.reason, self.inside_lock)
+
+
+class ServerError(RuntimeError):
+    """The actor that owns the parameters of a run on a cluster is gone, or does not answer.
+
+    What the run had learned is in its last checkpoint, from which `resume_from` goes on.
+
+    Attributes
+    ----------
+    step : int
+        The shared step counter when it was heard of last.
+    reason : str
+
+    Examples
+    --------
+    >>> raise ServerError(2_000, "has not answered for 30 s")
+    Traceback (most recent call last):
+    ...
+    a3c_tut.errors.ServerError: the parameter server has not answered for 30 s, after step 2000
+    """
+
+    def __init__(self, step: int, reason: str):
+        self.step, self.reason = step, reason
+        super().__init__(f"the parameter server {reason}, after step {step}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep what is known where the error is copied or comes from another process."""
+        return type(self), (self.step, self.reason)

@@ -59,6 +59,8 @@ class TrainingResult:
         inside_lock.
     order : str or RandomSchedule
         How the schedule came about: "round_robin", a RandomSchedule, "given" or "recorded".
+    traffic : mapping of floats
+        Of a run on a cluster: what its pushes cost, as `engine.server.Traffic.summary` says.
     initial : mapping of arrays
         The tables that all workers started from, "theta" and "values", in the world's units; a
         network's parameters are a table "theta" of one row.
@@ -84,6 +86,7 @@ class TrainingResult:
     initial: Mapping[str, NDArray[Any]] = field(repr=False)
     failures: tuple[dict[str, Any], ...] = ()
     order: str | RandomSchedule = "round_robin"
+    traffic: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __eq__(self, other: object) -> bool:
         """Return whether another result is of the same run: asked for and come out the same.
@@ -92,7 +95,9 @@ class TrainingResult:
         """
         if not isinstance(other, TrainingResult):
             return NotImplemented
-        names = {each.name for each in fields(self)} - {"runner", "order", "failures"}
+        names = {each.name for each in fields(self)} - {
+            "runner", "order", "failures", "traffic"
+        }  # fmt: skip
         return all(_same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __hash__(self) -> int:
@@ -190,6 +195,7 @@ class TrainingResult:
             "total_steps": self.total_steps,
             "runner": self.runner,
             "failures": self.failures,
+            "traffic": dict(self.traffic),
             "order": self.order if isinstance(self.order, str) else {"weights": self.order.weights},
             **self._about_world(),
         }
@@ -280,6 +286,7 @@ class TrainingResult:
             state=_named(arrays, "state."),
             initial=_named(arrays, "initial."),
             failures=tuple(about["failures"]),
+            traffic=about.get("traffic", {}),
             order=order if isinstance(order, str) else RandomSchedule(order["weights"]),
         )
 

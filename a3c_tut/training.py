@@ -23,6 +23,7 @@ from a3c_tut.engine.checkpoint import State, state_of_worker
 from a3c_tut.engine.crew import Job, TableCrew, memory_needed
 from a3c_tut.engine.log import EPISODE_DTYPE, UPDATE_DTYPE, joined
 from a3c_tut.engine.runners import emulated, processes
+from a3c_tut.engine.runners import ray as cluster
 from a3c_tut.engine.streams import Seed, network_seed, worker_seeds
 from a3c_tut.engine.team import TableTeam
 from a3c_tut.errors import DivergenceError, WorkerError
@@ -48,7 +49,8 @@ def train(
     compiled: bool = True,
     total_steps: int = 60_000,
     seed: Seed = 0,
-    runner: Literal["emulated", "processes"] = "emulated",
+    runner: Literal["emulated", "processes", "ray"] = "emulated",
+    ray_address: str | None = None,
     schedule: str | RandomSchedule | ArrayLike | None = None,
     initial_theta: ArrayLike | None = None,
     initial_values: ArrayLike | None = None,
@@ -87,9 +89,13 @@ def train(
         Environment steps of all workers together, and the horizon of the annealing. The push that
         reaches it is the last; the overshoot is less than one rollout.
     seed : int from 0, or one per worker
-    runner : "emulated" or "processes"
+    runner : "emulated", "processes" or "ray"
         All workers in this process, in the order of the schedule; or each in an operating-system
-        process of its own, in whatever order they come, which is recorded.
+        process of its own, in whatever order they come, which is recorded; or each somewhere in a
+        cluster of Ray's, likewise recorded (it needs `pip install 'a3c_tut[ray]'`).
+    ray_address : str, optional
+        Of a running cluster, such as "auto" on one of its machines. Default: the cluster that the
+        program is connected to, or else one on this machine that ends with the run.
     schedule : optional
         "round_robin" (default), "random", a `RandomSchedule`, or a list of worker ids. A list ends
         the run when it is used up, and `total_steps` is then only the horizon of the annealing.
@@ -107,16 +113,17 @@ def train(
     callback : function of the result so far, optional
         Called about every `callback_every` environment steps, while every worker stands after a
         whole push. If it returns something true, the run ends there; it replays like any other.
+        On a cluster the workers go on meanwhile; what they push is lost where the run ends there.
     callback_every : int from 1
     start_method : "spawn", "forkserver" or "fork"
         How worker processes are made. "spawn" works everywhere, notebooks included; in a script the
         call then belongs under `if __name__ == "__main__":`, because workers import the script.
     on_worker_failure : "raise" or "continue"
-        When a worker process raises or dies: stop with a `WorkerError`, or let the others finish;
+        When a worker raises or dies: stop with a `WorkerError`, or let the others finish;
         the result's `failures` then says so. A push that its worker died in is undone.
     checkpoint_path, checkpoint_every : path and int, both or none
-        Save a run in processes on the way, about every so many environment steps, while every
-        worker stands after a whole push; each checkpoint replaces the one before.
+        Save a run in processes or on a cluster on the way, about every so many environment steps,
+        between two whole pushes; each checkpoint replaces the one before.
 
     Returns
     -------
@@ -130,6 +137,8 @@ def train(
         When a parameter or a gradient norm is no longer finite; it carries the result so far.
     WorkerError
         When a worker process raises or dies.
+    ServerError
+        When the owner of the parameters of a run on a cluster dies, or does not answer.
 
     Examples
     --------
@@ -157,6 +166,7 @@ def train(
     _check_processes(
         config, runner, schedule, start_method, on_worker_failure, checkpoint_path, checkpoint_every
     )
+    cluster.check_asked(config, runner, ray_address)
     start = _load(resume_from)
     if start is None:
         initial = _initial(
@@ -164,9 +174,7 @@ def train(
         )
     else:
         _check_same(start, asked, config, total_steps, seed)
-        if not (initial_theta is initial_values is initial_parameters is None):
-            raise ValueError("initial parameters are given with resume_from; allowed: either")
-        initial = dict(start.initial)
+        initial = _begun(start, initial_theta, initial_values, initial_parameters)
     if runner == "emulated":
         turns, order = _schedule(schedule, config, seed, start)
     else:
@@ -187,7 +195,8 @@ def train(
         if turns is not None:
             return run.emulated(turns, bar, callback, callback_every)
         looks = _looks(callback, callback_every, checkpoint_path, checkpoint_every)
-        return run.in_processes(start_method, on_worker_failure, bar, looks)
+        where = ray_address if runner == "ray" else start_method
+        return run.apart(where, on_worker_failure, bar, looks)
 
 
 def _looks(
@@ -232,6 +241,13 @@ def _initial(job: Job, theta: Any, values: Any, parameters: Any) -> dict[str, ND
     }
 
 
+def _begun(start: TrainingResult, *given: Any) -> dict[str, NDArray[Any]]:
+    """Return what a run that goes on began with; nothing else may be given for that."""
+    if any(each is not None for each in given):
+        raise ValueError("initial parameters are given with resume_from; allowed: either")
+    return dict(start.initial)
+
+
 class _Run:
     """One call of `train`: what was asked for, and how results are made of what came out."""
 
@@ -266,6 +282,10 @@ class _Run:
                 used_up = crew.steps < min(until, self._stop_at)  # the schedule, that is
                 if crew.steps >= self._stop_at or used_up or (callback and callback(result)):
                     return result
+
+    def apart(self, where: Any, *how: Any) -> TrainingResult:
+        """Run with real workers: on a cluster of this address, or in processes made that way."""
+        return (self.on_cluster if self._runner == "ray" else self.in_processes)(where, *how)
 
     def in_processes(
         self,
@@ -305,6 +325,36 @@ class _Run:
         finally:
             team.close()
 
+    def on_cluster(
+        self,
+        address: str | None,
+        on_worker_failure: str,
+        on_progress: Any,
+        looks: Sequence[tuple[int, Look]],
+    ) -> TrainingResult:
+        """Run on the machines of a cluster."""
+        failures: list[WorkerError] = []
+
+        def result_of(sight: cluster.Sight) -> TrainingResult:
+            return self._result(
+                sight.episodes, sight.updates, sight.state, sight.diverged, failures, sight.traffic
+            )
+
+        def pause(every: int, look: Look) -> cluster.Pause:
+            return cluster.Pause(every, lambda sight: look(result_of(sight)))
+
+        return result_of(
+            cluster.run(
+                self._job,
+                self._stop_at,
+                address=address,
+                on_worker_failure=on_worker_failure,
+                on_progress=on_progress,
+                failures=failures,
+                pauses=[pause(*each) for each in looks],
+            )
+        )
+
     def _recomputed(self, workers: set[int], updates: NDArray[Any]) -> dict[int, State]:
         """Return the memory that workers had after their last push, from the schedule alone."""
         config = self._job.config
@@ -323,6 +373,7 @@ class _Run:
         state: State,
         diverged: bool,
         failures: list[WorkerError] | None = None,
+        traffic: Mapping[str, float] | None = None,
     ) -> TrainingResult:
         start = self._start
         before_episodes = [] if start is None else [start.episodes]
@@ -343,6 +394,7 @@ class _Run:
                 {"worker": e.worker, "update": e.update, "reason": e.reason,
                  "inside_lock": e.inside_lock} for e in failures or ()
             ),
+            traffic=traffic or {},
         )  # fmt: skip
         if diverged:
             raise DivergenceError(result)
@@ -507,7 +559,7 @@ def _check_processes(
     checkpoint_every: int | None,
 ) -> None:
     """Check what only real processes know."""
-    one_of("runner", runner, ("emulated", "processes"))
+    one_of("runner", runner, ("emulated", "processes", "ray"))
     one_of("start_method", start_method, processes.START_METHODS)
     one_of("on_worker_failure", on_worker_failure, ("raise", "continue"))
     if (checkpoint_path is None) != (checkpoint_every is None):
@@ -526,8 +578,7 @@ def _check_processes(
         return
     if schedule is not None:
         raise ValueError(
-            f"schedule is {schedule!r} with runner='processes', which records its own; "
-            "allowed: None"
+            f"schedule is {schedule!r} with runner={runner!r}, which records its own; allowed: None"
         )
     if checkpoint_path is not None:
         check_folder(os.path.dirname(os.path.abspath(checkpoint_path)))
