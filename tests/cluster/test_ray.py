@@ -39,6 +39,8 @@ def third(cluster):
     yield node
     if node in cluster.worker_nodes:
         cluster.remove_node(node, allow_graceful=False)
+    # A run that begins before the cluster knows would be given a place on it.
+    wait_until(lambda: sum(each["Alive"] for each in cluster.global_state.node_table()) == 2, 60.0)
 
 
 def actors(*kinds):
