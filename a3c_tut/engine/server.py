@@ -233,7 +233,7 @@ class RemoteWorker:
     def act(self) -> Push:
         """Take the first half of a turn; return what the server needs for the second."""
         began = time.perf_counter()
-        run = self._run
+        run: Any = self._run
         if run.me.cursor[0] + self._most > run.me.uniforms.shape[1]:
             refill(run.me, 0, self._stream)
         cursor = int(run.me.cursor[0])
@@ -338,7 +338,8 @@ class ParameterServer:
         began = time.perf_counter()
         if self._stopped or self.steps >= self._stop_at:
             return self._answer(False, False, np.zeros(0, np.int64), sent.worker, began)
-        run, worker = self._run, sent.worker
+        run: Any = self._run
+        worker = sent.worker
         if run.log.filled[1] - run.log.drained[1] >= LOG_ROWS:
             self._drain()
         me, gradient, rows = run.me, run.scratch.gradient, len(sent.rows)

@@ -156,7 +156,7 @@ class WorkerActor:
 
 def _calls(server: Any) -> Callable[[Push], Answer]:
     ray = imported()
-    return lambda sent: ray.get(server.push.remote(sent))  # type: ignore[no-any-return]
+    return lambda sent: ray.get(server.push.remote(sent))
 
 
 def imported() -> Any:
@@ -380,7 +380,7 @@ class _Watch:
             num_cpus=1 if num_workers <= cores else 0, scheduling_strategy="SPREAD"
         )
         self._workers = {worker: place.remote(sent, worker) for worker in range(num_workers)}
-        waiting = {self._server.ready.remote(): None}
+        waiting: dict[Any, int | None] = {self._server.ready.remote(): None}
         waiting |= {actor.ready.remote(): worker for worker, actor in self._workers.items()}
         self._until_ready(waiting)
         self.steps = self._ask("steps")
