@@ -18,7 +18,7 @@ import ray
 from a3c_tut import train
 from a3c_tut.book.places import DATA
 from a3c_tut.control import cart_pole
-from a3c_tut.files import written_whole
+from a3c_tut.files import print_what_can_be, written_whole
 from a3c_tut.networks import network_config
 
 ROLLOUTS = (16, 128, 1024)
@@ -80,4 +80,5 @@ def main():
 
 
 if __name__ == "__main__":
+    print_what_can_be()
     main()

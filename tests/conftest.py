@@ -14,6 +14,8 @@ hypothesis.settings.load_profile("a3c_tut")
 
 #: Rooms whose examples need PyTorch.
 NEED_TORCH = ("torch_modules.py", "torch_turn.py")
+if importlib.util.find_spec("torch") is None:  # networks that only those tests import
+    collect_ignore = ["pytorch/torch_nets.py"]
 
 
 def pytest_collection_modifyitems(items):

@@ -11,6 +11,7 @@ Nothing here knows how calls travel: `engine.runners.ray` lets them travel betwe
 from __future__ import annotations
 
 import time
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -232,7 +233,7 @@ class RemoteWorker:
 
     def act(self) -> Push:
         """Take the first half of a turn; return what the server needs for the second."""
-        began = time.perf_counter()
+        began = perf_counter()
         run: Any = self._run
         if run.me.cursor[0] + self._most > run.me.uniforms.shape[1]:
             refill(run.me, 0, self._stream)
@@ -241,7 +242,7 @@ class RemoteWorker:
         self._walk, gradient, rows = walk, run.scratch.gradient, formed.num_rows
         walker = run.scratch.walker.copy() if run.me.walker.size else np.zeros(0)
         rollout = run.scratch.rollout if self._global else None
-        self._sent = time.perf_counter()
+        self._sent = perf_counter()
         plain = Walk(
             int(walk.length), bool(walk.terminated), bool(walk.truncated),
             int(walk.cursor) - cursor, float(walk.total_reward), int(walk.state),
@@ -255,7 +256,7 @@ class RemoteWorker:
 
     def take(self, answer: Answer) -> bool:
         """Take in what the server answered; return whether to go on."""
-        self._under_way = time.perf_counter() - self._sent - answer.seconds
+        self._under_way = perf_counter() - self._sent - answer.seconds
         if answer.taken:
             self._move_on(self._run, self._walk)
             me = self._run.me
@@ -335,7 +336,7 @@ class ParameterServer:
 
     def push(self, sent: Push) -> Answer:
         """Apply a push, log it, and answer with what is new in the worker's copy."""
-        began = time.perf_counter()
+        began = perf_counter()
         if self._stopped or self.steps >= self._stop_at:
             return self._answer(False, False, np.zeros(0, np.int64), sent.worker, began)
         run: Any = self._run
@@ -376,7 +377,7 @@ class ParameterServer:
     ) -> Answer:
         me = self._run.me
         theta, V = me.theta[worker, rows], me.V[worker, rows]
-        return Answer(goes_on, taken, rows, theta, V, time.perf_counter() - began)
+        return Answer(goes_on, taken, rows, theta, V, perf_counter() - began)
 
     def stop(self) -> None:
         """Take no push from now on."""
@@ -447,7 +448,7 @@ class Traffic:
         sent, answer : Push and Answer
         """
         if self._pushes == 0:
-            self._began, self._cpu = time.perf_counter() - answer.seconds, time.process_time()
+            self._began, self._cpu = perf_counter() - answer.seconds, time.process_time()
         self._pushes += 1
         self._worked += answer.seconds
         rollout, under_way = sent.seconds
@@ -467,7 +468,7 @@ class Traffic:
         """
         pushes, ways = max(self._pushes, 1), max(self._ways, 1)
         way = self._shortest if self._ways else 0.0
-        seconds = time.perf_counter() - self._began if self._pushes else 0.0
+        seconds = perf_counter() - self._began if self._pushes else 0.0
         busy = (time.process_time() - self._cpu) / seconds if seconds > 0.0 else 0.0
         return {
             "pushes": float(self._pushes),

@@ -116,7 +116,7 @@ def test_traffic_is_what_the_worker_and_the_server_timed(monkeypatch):
     job = Job.fresh(cliff_world(), A3CConfig(num_workers=1))
     clock = iter(np.arange(1000.0))
     server, worker = ParameterServer(job, 10_000), RemoteWorker(job, 0)
-    monkeypatch.setattr("a3c_tut.engine.server.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("a3c_tut.engine.server.perf_counter", lambda: next(clock))
     for _ in range(3):
         worker.take(server.push(worker.act()))
     # Every look at this clock takes a second: two in a rollout, two in a push, one more after it.

@@ -47,7 +47,7 @@ from a3c_tut.experiments import steps_to_return
 MATTERS = 0.9
 SEEDS = settling_seeds(400, first=300_000)
 #: By what tuning multiplies the default step sizes.
-STEP_FACTORS = tuple(2.0**k for k in range(-2, 4))
+STEP_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: PPO's ε and its epochs, as in the paper's tables for small tasks; own pushes between two syncs
 #: that make copies old enough for V-trace to have something to correct.
 CLIP, EPOCHS, OLD = 0.2, 4, 20

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from a3c_tut.book.evidence.records import (
 from a3c_tut.book.places import DATA
 from a3c_tut.control import cart_pole
 from a3c_tut.engine.crew import Job
-from a3c_tut.experiments import steps_to_return
+from a3c_tut.experiments import moving_average
 from a3c_tut.files import print_what_can_be, written_whole
 from a3c_tut.networks import MLP, Task, network_config
 
@@ -82,8 +81,8 @@ def seconds_to_target(timed: Timed) -> float:
     >>> seconds_to_target(Timed([(7.0, 0), (9.0, 120_000)], episodes[:99]))
     2.0
     """
-    run: Any = SimpleNamespace(episodes=timed.episodes)
-    reached = steps_to_return(run, TARGET, window=EPISODES)
+    good = moving_average(timed.episodes["total_return"], EPISODES) >= TARGET
+    reached = timed.episodes["step"][EPISODES - 1 :][good][0] if good.any() else np.inf
     times, steps = zip(*timed.looks, strict=True)
     return float(np.interp(reached, steps, times) - times[0])
 
