@@ -332,7 +332,7 @@ def _asked_for(given: Any) -> Any:
             f"world is {short(given)}, which cannot be made again for every worker; allowed: its "
             "class, or a function that returns a new one"
         )
-    if spec == gymnasium.make(spec.id).spec:
+    if spec == gymnasium.spec(spec.id):
         return spec.id
     return partial(gymnasium.make, spec)
 

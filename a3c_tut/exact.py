@@ -173,7 +173,6 @@ def optimal_action_values(world: TableWorld, gamma: float) -> Floats:
     >>> optimal_action_values(cliff_world(), gamma=1.0)[36].tolist()
     [-13.0, -113.0, -14.0, -14.0]
     """
-    of_kind("world", world, "TableWorld")
     return action_values(world, optimal_values(world, gamma), gamma)
 
 
@@ -210,7 +209,6 @@ def optimal_policy(world: TableWorld, gamma: float) -> Floats:
     >>> optimal_policy(sparse_grid_world(3, 3), gamma=0.9)[0].tolist()
     [0.0, 0.5, 0.5, 0.0]
     """
-    of_kind("world", world, "TableWorld")
     table = optimal_action_values(world, gamma)
     best = table.max(axis=1, keepdims=True)
     ties = table >= best - _TIE * max(1.0, float(np.abs(table).max()))

@@ -750,18 +750,19 @@ def plot_curves(
         of_kind("references", references, "Mapping")
     figure = new_figure(WIDTH, 3.8)
     axes = figure.subplots()
-    places = finite("x", x)
+    given = finite("x", x)
+    places = given.copy()
     if places.ndim != 1:
         raise ValueError(f"x has shape {places.shape}; allowed: as many numbers as a curve has")
-    for name, curve in curves.items():
-        if len(array_of_numbers(name, curve)) != len(places):
+    tables = {name: array_of_numbers(name, curve) for name, curve in curves.items()}
+    for name, table in tables.items():
+        if len(table) != len(places):
             raise ValueError(f"x holds {len(places)} numbers; allowed: as many as {name!r} has")
     zero = logarithmic and places.size > 0 and places[0] == 0.0
     if zero:
         places[0] = places[1] / (places[2] / places[1] if len(places) > 2 else 10.0)
     marked = len(places) <= 15
-    for (name, curve), (color, marker) in zip(curves.items(), _CURVES, strict=False):
-        table = array_of_numbers(name, curve)
+    for (name, table), (color, marker) in zip(tables.items(), _CURVES, strict=False):
         mean = table if table.ndim == 1 else table[:, 0]
         axes.plot(places, mean, color=color, marker=marker if marked else None, markersize=4,
                   linewidth=1.6, label=name)  # fmt: skip
@@ -774,7 +775,7 @@ def plot_curves(
 
         axes.set_xscale("log")
         if marked:
-            labels = [_number(value) for value in finite("x", x)]
+            labels = [_number(value) for value in given]
             if sum(map(len, labels)) > 34:  # they would touch each other
                 labels[-2::-2] = [""] * len(labels[-2::-2])
             axes.set_xticks(places, labels)

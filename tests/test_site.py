@@ -23,6 +23,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from a3c_tut.book.claims import Ledger
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -508,11 +510,11 @@ def test_the_picture_of_a3c_can_be_read(visit, width):
 
 @pytest.mark.browser
 def test_the_forest_plot_leads_to_sheets_that_unfold(visit):
-    """Nineteen rows are closed at first; a claim's name opens its own."""
+    """Every claim has a row, closed at first; a claim's name opens its own."""
     tab, _ = visit("book/claims.html")
     opened = "[...document.querySelectorAll('details.sd-dropdown')].map(d => d.open)"
     states = tab.evaluate(opened)
-    assert len(states) == 19
+    assert len(states) == len(Ledger().claims)
     assert not any(states)
     tab.locator(".a3c-forest").get_by_role("link", name="C07").click()
     tab.wait_for_function(f"{opened}.filter(Boolean).length == 1")

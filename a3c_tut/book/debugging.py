@@ -62,7 +62,21 @@ class Check(NamedTuple):
         >>> CHECKS["one step"].passes(faulty("goes_on"))
         False
         """
-        return self.low <= self.read(parts, seed=seed) <= self.high
+        return self.is_healthy(self.read(parts, seed=seed))
+
+    def is_healthy(self, reading: float) -> bool:
+        """Return whether a reading is that of a healthy learner.
+
+        Parameters
+        ----------
+        reading : float
+
+        Examples
+        --------
+        >>> CHECKS["one step"].is_healthy(1.0), CHECKS["one step"].is_healthy(3.0)
+        (True, False)
+        """
+        return self.low <= reading <= self.high
 
 
 def faulty(name: str) -> Parts:
@@ -79,21 +93,28 @@ def faulty(name: str) -> Parts:
     0.0
     """
     stub: Any = find(name).stub
-    exchanged: dict[str, Callable[..., Any]] = {
-        "worker_seeds": lambda seed, n: [np.random.default_rng(one) for one in stub(seed, n)],
-        "rollout_returns": lambda reward, end: float(stub(np.array([reward]), 0.0, end, 1.0)[0]),
-        "policy_loss": lambda policy, action, advantage, beta: plain.policy_gradient(
-            policy, action, advantage, -beta
+    exchanged: dict[str, tuple[str, Callable[..., Any]]] = {
+        "worker_seeds": (
+            "streams", lambda seed, n: [np.random.default_rng(one) for one in stub(seed, n)]
         ),
-        "rmsprop_step": lambda gradient, square, epsilon: stub(gradient, square, 1.0, epsilon),
-        "after_the_horizon": lambda rate, steps, _: stub(rate, steps, HORIZON),
-        "hand_over": stub,
-        "goes_on": stub,
-        "what_follows": stub,
-    }
-    places = ("streams", "keep", "policy_gradient", "scaled", "learning_rate", "hand_over",
-              "goes_on", "bootstrap")  # fmt: skip
-    return Parts()._replace(**{dict(zip(FAULTS, places, strict=True))[name]: exchanged[name]})
+        "rollout_returns": (
+            "keep", lambda reward, end: float(stub(np.array([reward]), 0.0, end, 1.0)[0])
+        ),
+        "policy_loss": (
+            "policy_gradient",
+            lambda policy, action, advantage, beta: plain.policy_gradient(
+                policy, action, advantage, -beta
+            ),
+        ),
+        "rmsprop_step": (
+            "scaled", lambda gradient, square, epsilon: stub(gradient, square, 1.0, epsilon)
+        ),
+        "after_the_horizon": ("learning_rate", lambda rate, steps, _: stub(rate, steps, HORIZON)),
+        "hand_over": ("hand_over", stub),
+        "goes_on": ("goes_on", stub),
+        "what_follows": ("bootstrap", stub),
+    }  # fmt: skip
+    return Parts()._replace(**dict([exchanged[name]]))
 
 
 def tiny_world(rewards: ArrayLike = (1.0, 1.0), ends: bool = True) -> TableWorld:
@@ -294,7 +315,7 @@ def diagnose(parts: Parts, seed: int = 0) -> str | None:
     """
     for name, check in CHECKS.items():
         reading = check.read(parts, seed=seed)
-        if not check.low <= reading <= check.high:
+        if not check.is_healthy(reading):
             side = "low" if reading < check.low else "high"
             return _TELLS.get((name, side), "something else")
     return None
@@ -319,9 +340,8 @@ def reading_table(seeds: Iterable[int] = range(5)) -> str:
         cells = []
         for check in CHECKS.values():
             mean = float(np.mean([check.read(parts, seed=seed) for seed in seeds]))
-            fails = not check.low <= mean <= check.high
             text = f"{mean:.2f}" if abs(mean) < 100 else "over 100"
-            cells.append(f"**{text}**" if fails else text)
+            cells.append(text if check.is_healthy(mean) else f"**{text}**")
         lines.append(f"| {FAULTS[name] if name else 'healthy'} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

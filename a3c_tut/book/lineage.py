@@ -127,18 +127,20 @@ def compute_ratios(theta, rollout, length, acted, ratios):  # type: ignore[no-un
 
 @kernel
 def compute_vtrace_advantages(  # type: ignore[no-untyped-def]
-    states, rewards, length, terminated, V, gamma, ratios, limit, advantages
+    states, rewards, length, terminated, V, gamma, gae_lambda, ratios, limit, advantages
 ):
     """Write V-trace's advantages (Espeholt et al., 2018): Equation (1) for somebody else's actions.
 
-    A_t = c_t (δ_t + γ A_{t+1}) with δ_t = r_{t+1} + γ V(s_{t+1}) − V(s_t), c_t = min(limit, ρ_t)
-    and A_T = 0. Both of V-trace's limits are one here, as in that paper's experiments. Then what
-    the critic's target is away from V and what the actor's score is weighted with are one number,
-    A_t. With ρ_t = 1 everywhere it is Equation (1), added up in another order.
+    A_t = c_t (δ_t + γλ A_{t+1}) with δ_t = r_{t+1} + γ V(s_{t+1}) − V(s_t), c_t = min(limit, ρ_t)
+    and A_T = 0. Both of V-trace's limits are one here, as in that paper's experiments. Then, with
+    λ = 1, what the critic's target is away from V and what the actor's score is weighted with are
+    one number, A_t. With ρ_t = 1 everywhere these are generalised advantages, and with λ = 1, too,
+    Equation (1), added up in another order.
 
     Parameters
     ----------
-    states, rewards, length, terminated, V, gamma, advantages : as in `compute_n_step_advantages`
+    states, rewards, length, terminated, V, gamma, gae_lambda, advantages
+        As in `compute_lambda_advantages`.
     ratios : (≥ T,), ρ, from `compute_ratios`
     limit : float from 0
 
@@ -148,7 +150,7 @@ def compute_vtrace_advantages(  # type: ignore[no-untyped-def]
 
     >>> advantages, V = np.zeros(2), np.array([0.0, -4.0, -10.0])
     >>> states, rewards, ratios = np.array([0, 1, 2]), np.array([-1.0, -1.0]), np.array([1.5, 0.5])
-    >>> compute_vtrace_advantages(states, rewards, 2, False, V, 1.0, ratios, 1.0, advantages)
+    >>> compute_vtrace_advantages(states, rewards, 2, False, V, 1.0, 1.0, ratios, 1.0, advantages)
     >>> advantages.tolist()
     [-8.5, -3.5]
     """
@@ -157,7 +159,7 @@ def compute_vtrace_advantages(  # type: ignore[no-untyped-def]
     for t in range(length - 1, -1, -1):
         value = V[states[t]]
         surprise = rewards[t] + gamma * following - value
-        advantage = min(limit, ratios[t]) * (surprise + gamma * advantage)
+        advantage = min(limit, ratios[t]) * (surprise + gamma * gae_lambda * advantage)
         advantages[t] = advantage
         following = value
 
@@ -283,7 +285,7 @@ def correct_for_age(run, index, walk, formed, turn, later):  # type: ignore[no-u
             later.ratios[t] = 1.0
     compute_vtrace_advantages(
         rollout.states, rollout.rewards, length, walk.terminated, run.shared.V, run.settings.gamma,
-        later.ratios, later.limit, rollout.advantages,
+        1.0, later.ratios, later.limit, rollout.advantages,
     )  # fmt: skip
     return form(run, index, length)
 

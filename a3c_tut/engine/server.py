@@ -10,8 +10,7 @@ Nothing here knows how calls travel: `engine.runners.ray` lets them travel betwe
 
 from __future__ import annotations
 
-import time
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -448,7 +447,7 @@ class Traffic:
         sent, answer : Push and Answer
         """
         if self._pushes == 0:
-            self._began, self._cpu = perf_counter() - answer.seconds, time.process_time()
+            self._began, self._cpu = perf_counter() - answer.seconds, process_time()
         self._pushes += 1
         self._worked += answer.seconds
         rollout, under_way = sent.seconds
@@ -469,7 +468,7 @@ class Traffic:
         pushes, ways = max(self._pushes, 1), max(self._ways, 1)
         way = self._shortest if self._ways else 0.0
         seconds = perf_counter() - self._began if self._pushes else 0.0
-        busy = (time.process_time() - self._cpu) / seconds if seconds > 0.0 else 0.0
+        busy = (process_time() - self._cpu) / seconds if seconds > 0.0 else 0.0
         return {
             "pushes": float(self._pushes),
             "seconds": seconds,

@@ -73,7 +73,7 @@ def test_vtrace_is_its_definition(seed, limit):
     now = softmax(theta)[rollout.states[:length], rollout.actions]
     np.testing.assert_allclose(ratios, now / acted, rtol=1e-12)
     lineage.compute_vtrace_advantages(
-        rollout.states, rollout.rewards, length, terminated, V, GAMMA, ratios, limit, found
+        rollout.states, rollout.rewards, length, terminated, V, GAMMA, 1.0, ratios, limit, found
     )
     values = np.append(V[rollout.states[:-1]], 0.0 if terminated else V[rollout.states[-1]])
     targets = [vtrace_target(t, rollout.rewards, values, ratios, limit) for t in range(length)]
@@ -89,8 +89,9 @@ def test_vtrace_on_policy_is_equation_1(seed):
     rollout, length, terminated, _, V, _ = drawn(seed)
     found = np.zeros(length)
     lineage.compute_vtrace_advantages(
-        rollout.states, rollout.rewards, length, terminated, V, GAMMA, np.ones(length), 1.0, found
-    )
+        rollout.states, rollout.rewards, length, terminated, V, GAMMA, 1.0, np.ones(length), 1.0,
+        found,
+    )  # fmt: skip
     np.testing.assert_allclose(found, n_step(rollout, length, terminated, V), atol=1e-12)
 
 

@@ -38,10 +38,9 @@ from a3c_tut.book.evidence.common import (
 )
 from a3c_tut.book.evidence.controls import take_synchronous_turns, train_variant
 from a3c_tut.book.evidence.kept import kept, kept_runs, one_run
-from a3c_tut.book.evidence.tuning import TOTAL_STEPS, TUNING_SEEDS, fastest
+from a3c_tut.book.evidence.tuning import TOTAL_STEPS, TUNING_SEEDS, fastest, steps_needed
 from a3c_tut.engine.streams import Seed
 from a3c_tut.engine.turn import take_turns
-from a3c_tut.experiments import steps_to_return
 
 #: The smallest ratio of steps that matters, and the seeds that settle.
 MATTERS = 0.9
@@ -143,23 +142,6 @@ def train_changed(
     )
 
 
-def steps_until(result: TrainingResult, target: float) -> float:
-    """Return the steps until 50 episodes return so much on average, at most all of the run.
-
-    Parameters
-    ----------
-    result : TrainingResult
-    target : float, in the world's units
-
-    Examples
-    --------
-    >>> from a3c_tut import train
-    >>> steps_until(train(cliff_world(), total_steps=1_000), -20.0)
-    1000.0
-    """
-    return float(min(steps_to_return(result, target), result.total_steps))
-
-
 @cache
 def tuned_factor(arm: str, world: str) -> float:
     """Return by which factor of the default step sizes an arm is fastest, on the tuning seeds.
@@ -242,7 +224,7 @@ def _asked(arm: str, world: str, factor: float) -> dict[str, Any]:
     settings, change, options = ARMS[arm]
     where, target = WORLDS[world]
     return {
-        "measure": partial(steps_until, target=target), "world": where,
+        "measure": partial(steps_needed, target=target), "world": where,
         "config": scaled(replace(A3CConfig(), **settings), factor), "total_steps": TOTAL_STEPS,
         "learn": partial(train_changed, change=change, **options),
     }  # fmt: skip

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from a3c_tut import A3CConfig
 from a3c_tut.book.evidence.common import Floats
 from a3c_tut.book.evidence.controls import Watched, sync_all_at_once, sync_first, trained
+from a3c_tut.book.lineage import compute_vtrace_advantages
 from a3c_tut.control import ControlWorld
 from a3c_tut.engine import network_turn, turn
 from a3c_tut.engine.buffers import UPDATES
@@ -109,44 +110,6 @@ def cell_of(observation, limits):  # type: ignore[no-untyped-def]
     return cell
 
 
-@kernel
-def corrected_advantages(  # type: ignore[no-untyped-def]
-    rewards, values, weights, length, terminated, gamma, gae_lambda, advantages
-):
-    """Write generalised advantages of steps that another policy took: V-trace, with λ.
-
-    A_t = w_t (δ_t + γλ A_{t+1}), where w_t = min(1, π(a_t|s_t) / μ(a_t|s_t)): how probable the
-    action is now, over how probable it was when it was taken (Espeholt et al., 2018). With weights
-    of 1 these are the generalised advantages.
-
-    Parameters
-    ----------
-    rewards : (≥ T,)
-    values : (≥ T + 1,), V(s_t)
-    weights : (≥ T,), w
-    length, terminated : int, bool, of the rollout
-    gamma, gae_lambda : float
-    advantages : (≥ T,), written
-
-    Examples
-    --------
-    >>> advantages, values = np.zeros(2), np.array([0.0, -4.0, -10.0])
-    >>> for weight in (1.0, 0.5):
-    ...     corrected_advantages(np.array([-1.0, -1.0]), values, np.full(2, weight), 2, False, 1.0,
-    ...                          0.5, advantages)
-    ...     print(advantages.tolist())
-    [-8.5, -7.0]
-    [-3.375, -3.5]
-    """
-    advantage = 0.0
-    following = 0.0 if terminated else values[length]
-    for t in range(length - 1, -1, -1):
-        surprise = rewards[t] + gamma * following - values[t]
-        advantage = weights[t] * (surprise + gamma * gae_lambda * advantage)
-        advantages[t] = advantage
-        following = values[t]
-
-
 @inlined
 def recall_network(run, index, walk, watch):  # type: ignore[no-untyped-def]
     """Put a rollout into the memory, and take out one at random, as the worker's network sees it.
@@ -240,14 +203,14 @@ def form_recalled(run, index, length, terminated, slot, watch):  # type: ignore[
     settings, scratch, worker = run.settings, run.scratch, run.me.worker[index]
     rollout, gradient, chances = scratch.rollout, scratch.gradient, watch.memory.chances
     # Their room is free: what is said of the old steps is overwritten by the next rollout.
-    weights = rollout.noise[:, 0]
+    ratios = rollout.noise[:, 0]
     for t in range(length):
-        weights[t] = 1.0
+        ratios[t] = 1.0
         if watch.corrected:
-            weights[t] = min(1.0, rollout.policies[t, rollout.actions[t]] / chances[slot, t])
-    corrected_advantages(
-        rollout.rewards, rollout.values, weights, length, terminated, settings.gamma,
-        settings.gae_lambda, rollout.advantages,
+            ratios[t] = rollout.policies[t, rollout.actions[t]] / chances[slot, t]
+    compute_vtrace_advantages(
+        rollout.states, rollout.rewards, length, terminated, rollout.values, settings.gamma,
+        settings.gae_lambda, ratios, 1.0, rollout.advantages,
     )  # fmt: skip
     mean_entropy = accumulate_network_gradient(
         run.me.theta[index, 0], scratch.where, False, rollout, length,
@@ -360,7 +323,7 @@ def watch_network(
         Learn from a rollout drawn at random from the last so many, as with a replay buffer, instead
         of from the newest one; copies are made in turn, and nothing is counted.
     corrected : bool
-        Weight such a rollout's steps; see `corrected_advantages`.
+        Weight such a rollout's steps; see `lineage.compute_vtrace_advantages`.
     limits : tuple of float
         By what the cells are made in which actions are counted; see `cell_of`. Default: one cell.
     stop_after : int, optional

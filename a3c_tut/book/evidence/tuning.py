@@ -46,8 +46,13 @@ SPARSE_WORLDS = {"grid": sparse_grid_world(10, 10), "corridor": corridor_world(1
 SPARSE_STEPS = 40_000
 
 
-def steps_needed(result: TrainingResult) -> float:
-    """Return the steps until 50 episodes return −20 on average, at most all the steps of the run.
+def steps_needed(result: TrainingResult, target: float = LEARNED) -> float:
+    """Return the steps until 50 episodes return so much on average, at most all steps of the run.
+
+    Parameters
+    ----------
+    result : TrainingResult
+    target : float, in the world's units; default: −20
 
     Examples
     --------
@@ -55,7 +60,7 @@ def steps_needed(result: TrainingResult) -> float:
     >>> steps_needed(train(cliff_world(), total_steps=1_000))
     1000.0
     """
-    return float(min(steps_to_return(result, LEARNED), result.total_steps))
+    return float(min(steps_to_return(result, target), result.total_steps))
 
 
 def successes(result: TrainingResult) -> float:

@@ -130,21 +130,36 @@ class Exercise:
             One sentence. It begins with "Right" if, and only if, every case comes out.
         """
         cases = list(cls.cases())
-        wanted = _try(cls.solution, cases)
+        wanted = cls._outcomes(cls.solution, cases)
         try:
-            given, again = _try(function, cases), _try(function, cases)
+            given, again = cls._outcomes(function, cases), cls._outcomes(function, cases)
         except Exception as error:
             return f"The function raises {type(error).__name__}: {error}"
         if not _same(given, again):
             return (
                 "Asked twice the same, the function gives two answers: nothing could be repeated."
             )
-        if _same(given, wanted):
+        if cls._is_right(given, wanted):
             return cls.right
-        if _same(given, _try(cls.stub, cases)):
+        if _same(given, cls._outcomes(cls.stub, cases)):
             return cls.begin
+        return cls._what_is_wrong(given, wanted, cases)
+
+    @classmethod
+    def _outcomes(cls, function: Answer, cases: list[tuple[Any, ...]]) -> list[Any]:
+        """Return what is compared, here what comes back; a function may write into its cases."""
+        return [function(*copy.deepcopy(case)) for case in cases]
+
+    @classmethod
+    def _is_right(cls, given: list[Any], wanted: list[Any]) -> bool:
+        return _same(given, wanted)
+
+    @classmethod
+    def _what_is_wrong(
+        cls, given: list[Any], wanted: list[Any], cases: list[tuple[Any, ...]]
+    ) -> str:
         for hint, wrong in cls.mistakes():
-            if _same(given, _try(wrong, cases)):
+            if _same(given, cls._outcomes(wrong, cases)):
                 return hint
         return next(
             _difference(cls.solution, case, one, other) + _pattern(given, wanted)
@@ -241,33 +256,19 @@ class Step(Exercise):
         return {name: value for name, value in vars(a3c_from_scratch).items() if name[0] != "_"}
 
     @classmethod
-    def check(cls, function: Answer) -> str:
-        """Say whether a function is right to the last bit, or which usual mistake it makes.
+    def _outcomes(cls, function: Answer, cases: list[tuple[Any, ...]]) -> list[Any]:
+        """Return the outcomes of all cases in one list."""
+        return [part for case in copy.deepcopy(cases) for part in cls.outcome(function, *case)]
 
-        Parameters
-        ----------
-        function : callable
-            With the arguments of the stub.
+    @classmethod
+    def _is_right(cls, given: list[Any], wanted: list[Any]) -> bool:
+        return _exact(given, wanted)
 
-        Returns
-        -------
-        str
-            One sentence. It begins with "Right:" if, and only if, every bit comes out.
-        """
-        wanted = cls._outcomes(cls.solution)
-        try:
-            given, again = cls._outcomes(function), cls._outcomes(function)
-        except Exception as error:
-            return f"The function raises {type(error).__name__}: {error}"
-        if not _same(given, again):
-            return (
-                "Asked twice the same, the function gives two answers: nothing could be repeated."
-            )
-        if _exact(given, wanted):
-            return cls.right
-        if _same(given, cls._outcomes(cls.stub)):
-            return cls.begin
-        wrong = [(hint, cls._outcomes(function)) for hint, function in cls.mistakes()]
+    @classmethod
+    def _what_is_wrong(
+        cls, given: list[Any], wanted: list[Any], cases: list[tuple[Any, ...]]
+    ) -> str:
+        wrong = [(hint, cls._outcomes(function, cases)) for hint, function in cls.mistakes()]
         for equal in (_exact, _same):
             for hint, outcome in wrong:
                 # What is right to six digits is told from others of its kind by its bits alone.
@@ -275,19 +276,13 @@ class Step(Exercise):
                     return hint
         if _same(given, wanted):
             return cls.nearly
-        pairs = zip(cls.parts * len(cls.cases()), given, wanted, strict=True)  # type: ignore[arg-type]
+        pairs = zip(cls.parts * len(cases), given, wanted, strict=True)
         part, one, other = next(each for each in pairs if not _equal(*each[1:]))
         if np.shape(one) != np.shape(other):
             return f"Here {part} should have shape {np.shape(other)}, not {np.shape(one)}."
         if not np.isfinite(np.asarray(one, dtype=float)).all():
             return f"Not finite, {part}: something overflows, or is divided by 0."
         return f"Here {part} should be {_short(other)}, not {_short(one)}."
-
-    @classmethod
-    def _outcomes(cls, function: Answer) -> list[Any]:
-        """Return the outcomes of all cases in one list; an answer may write into its arguments."""
-        cases = copy.deepcopy(list(cls.cases()))
-        return [part for case in cases for part in cls.outcome(function, *case)]
 
 
 def source_of(function: Answer, name: str) -> str:
@@ -311,11 +306,6 @@ def source_of(function: Answer, name: str) -> str:
     first = next(i for i, line in enumerate(lines) if line.startswith("def "))
     head = re.sub(r"^def \w+", f"def {name}", lines[first])
     return "\n".join([head, *lines[first + 1 :]])
-
-
-def _try(function: Answer, cases: list[tuple[Any, ...]]) -> list[Any]:
-    """Call with arguments of its own each time: a function may write into them."""
-    return [function(*copy.deepcopy(case)) for case in cases]
 
 
 def _same(given: list[Any], wanted: list[Any]) -> bool:
