@@ -3,7 +3,7 @@
     make bench-ray          (some minutes; a quiet machine; writes record-ray.json)
 
 All on this machine: a cluster of its own, two workers. A push is a call to the parameter server;
-the longer a rollout, the fewer of them. `window` keeps the returns those of the short rollout.
+the longer a rollout, the fewer of them.
 """
 
 import datetime
@@ -42,7 +42,7 @@ class Clock:
 
 def measure(runner, num_workers, rollout_length):
     config = network_config(
-        cart_pole(), num_workers=num_workers, rollout_length=rollout_length, window=16
+        cart_pole(), num_workers=num_workers, rollout_length=rollout_length
     )
     clock = Clock()
     with warnings.catch_warnings(action="ignore"):

@@ -65,27 +65,31 @@ def claim_link(claim: Claim, words: str | None = None) -> str:
 
 
 def verdict_table(ledger: Ledger) -> str:
-    """Return all claims of a ledger that are on record, with their verdicts, as a Markdown table.
+    """Return the tutorial's claims that are on record, with their verdicts, as a Markdown table.
 
     Examples
     --------
     >>> rows = verdict_table(Ledger()).splitlines()
     >>> rows[0]
     '| claim | the tutorial says (section) | verdict |'
-    >>> len(rows) - 2 == len(Ledger().record())  # head and rule, then a row per claim
+    >>> others = [claim for claim in Ledger().claims.values() if claim.source]
+    >>> len(rows) - 2 == len(Ledger().record()) - len(others)  # head and rule, then a row per claim
     True
     """
     lines = ["| claim | the tutorial says (section) | verdict |", "|---|---|---|"]
-    record = ledger.record()
-    for claim in ledger.claims.values():
-        if claim.id in record:
-            says = f"{claim.says} ({claim.section})"
-            lines.append(f"| {claim_link(claim)} | {says} | {_verdict(ledger, claim)} |")
+    for claim in _of_the_tutorial(ledger):
+        says = f"{claim.says} ({claim.section})"
+        lines.append(f"| {claim_link(claim)} | {says} | {_verdict(ledger, claim)} |")
     return "\n".join(lines)
 
 
+def _of_the_tutorial(ledger: Ledger) -> list[Claim]:
+    record = ledger.record()
+    return [one for one in ledger.claims.values() if one.id in record and not one.source]
+
+
 def verdict_counts(ledger: Ledger) -> str:
-    """Return how many claims on record have which verdict, in Markdown, each with its chip.
+    """Return how many of the tutorial's claims have which verdict, in Markdown, with its chip.
 
     Examples
     --------
@@ -93,7 +97,7 @@ def verdict_counts(ledger: Ledger) -> str:
     >>> counts.count("verdict-holds"), "supported only when" in counts
     (1, True)
     """
-    found = Counter(ledger.claims[claim_id].verdict for claim_id in ledger.record())
+    found = Counter(claim.verdict for claim in _of_the_tutorial(ledger))
     return " ".join(f"{found[words]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{chip(words)}"
                     for words in VERDICTS if found[words])  # fmt: skip
 
@@ -250,6 +254,9 @@ def claim_sheet(ledger: Ledger, claim_id: str) -> str:
         effect = effect.replace(", ", ",\N{NO-BREAK SPACE}")  # its brackets stay together
         asked = f"{condition.name} {_threshold(condition)}"
         rows.append(f"| {asked} | {effect} | {chip(outcomes[condition.name])} |")
+    said_by = f"Section {claim.section} of the tutorial"
+    if claim.source:
+        said_by = f"Not of the tutorial, but of {claim.source}"
     return "\n\n".join(
         [
             _verdict(ledger, claim),
@@ -258,7 +265,7 @@ def claim_sheet(ledger: Ledger, claim_id: str) -> str:
             f"**Protocol.** {_marked(claim, claim.protocol)}",
             "\n".join(rows),
             *(_earlier(claim, past) for past in claim.history),
-            f"Section {claim.section} of the tutorial; {claim_link(claim, 'where it is settled')}.",
+            f"{said_by}; {claim_link(claim, 'where it is settled')}.",
         ]
     )
 

@@ -336,6 +336,8 @@ class Claim:
         Completes the verdict "supported only when". Default: what the conditions that hold say.
     timing : bool
         Whether it is read from records of real time, which seeds do not change.
+    source : str
+        Who says it, if not the tutorial: a paper. Then `section` is empty.
     history : tuple of Past
         Verdicts that were replaced, oldest first.
 
@@ -386,6 +388,7 @@ class Claim:
     verdict: str
     when: str = ""
     timing: bool = False
+    source: str = ""
     history: tuple[Past, ...] = ()
 
     def outcomes(self, measured: Measured) -> dict[str, str]:
@@ -461,7 +464,7 @@ class Claim:
     def fingerprint(self) -> str:
         """Return a digest of what has to stand before the data: protocol and conditions."""
         fixed = {name: value for name, value in asdict(self).items()
-                 if name not in ("verdict", "when", "page", "history", "timing")}  # fmt: skip
+                 if name not in ("verdict", "when", "page", "history", "timing", "source")}  # fmt: skip
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -629,7 +632,7 @@ class Ledger:
 
 _NEEDED = {"id", "section", "page", "says", "hypothesis", "metric", "protocol", "conditions",
            "verdict"}  # fmt: skip
-_FURTHER = {"when", "timing", "history"}
+_FURTHER = {"when", "timing", "source", "history"}
 
 
 def _claim(entry: dict[str, Any]) -> Claim:

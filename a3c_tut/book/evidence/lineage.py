@@ -1,6 +1,6 @@
 """What "Where A3C leads" measures: each successor's one change, against A3C without it.
 
-Not claims of the tutorial's, so not in the ledger; protocol, thresholds and rule are as there.
+Claims C26 to C29 of the ledger: not the tutorial's, but those of the papers.
 
 *Protocol.* Two worlds: the cliff-world and the sparse grid. *Speed* is the number of environment
 steps, of all workers together, until 50 episodes in a row return −20 (grid: 0.9) on average; a run
@@ -310,3 +310,74 @@ def effects(world: str) -> Mapping[str, Effect]:
     {'no difference that matters'}
     """
     return {effect: measured_effect(effect, world) for effect in EFFECTS}
+
+
+def _in_both_worlds(**compared: str) -> dict[str, Interval]:
+    return {
+        f"{name}, {world}": measured_effect(effect, world).ratio
+        for name, effect in compared.items()
+        for world in WORLDS
+    }
+
+
+def c26() -> dict[str, Interval]:
+    """Return what a barrier is worth (claim C26).
+
+    Examples
+    --------
+    With made-up steps, the same for every method:
+
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.steps", lambda arm, world: np.full(5, 8_000.0)):
+    ...     c26()["A2C, cliff"].mean
+    1.0
+    """
+    return _in_both_worlds(A2C="A2C over A3C")
+
+
+def c27() -> dict[str, Interval]:
+    """Return what a mean over horizons is worth (claim C27).
+
+    Examples
+    --------
+    With made-up steps, the same for every method:
+
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.steps", lambda arm, world: np.full(5, 8_000.0)):
+    ...     c27()["λ, grid"].mean
+    1.0
+    """
+    return _in_both_worlds(λ="λ = 0.9 over λ = 1, n = 20")
+
+
+def c28() -> dict[str, Interval]:
+    """Return what V-trace is worth (claim C28): by itself, with old copies, and its ratios alone.
+
+    Examples
+    --------
+    With made-up steps, the same for every method:
+
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.steps", lambda arm, world: np.full(5, 8_000.0)):
+    ...     c28()["correction alone, grid"].mean
+    1.0
+    """
+    return _in_both_worlds(
+        **{"V-trace": "V-trace over A3C", "old copies": "V-trace over A3C, old copies",
+           "correction alone": "V-trace over ratios of 1, old copies"}
+    )  # fmt: skip
+
+
+def c29() -> dict[str, Interval]:
+    """Return what PPO is worth, and its clipping by itself (claim C29).
+
+    Examples
+    --------
+    With made-up steps, the same for every method:
+
+    >>> from unittest.mock import patch
+    >>> with patch(f"{__name__}.steps", lambda arm, world: np.full(5, 8_000.0)):
+    ...     c29()["clipping, cliff"].mean
+    1.0
+    """
+    return _in_both_worlds(PPO="PPO over A3C", clipping="PPO over PPO without clipping")

@@ -164,17 +164,14 @@ def record_networks(
     return record
 
 
-def networks_record() -> dict[str, Any] | None:
-    """Read the record of `record_networks` from the book's data; None while there is none.
+def networks_record() -> dict[str, Any]:
+    """Read the record of `record_networks` from the book's data.
 
     Examples
     --------
-    >>> record = networks_record()
-    >>> record is None or record["load_before"] <= MOST_LOAD
+    >>> networks_record()["load_before"] <= MOST_LOAD
     True
     """
-    if not _PATH.exists():
-        return None
     content: dict[str, Any] = json.loads(_PATH.read_text(encoding="utf-8"))
     return content
 
