@@ -72,7 +72,12 @@ def test_what_is_left_over():
     for pushes in range(4, 65, 4):
         stopped = train(WORLD, config, seed=1, schedule=np.arange(pushes) % 2)
         lengths.append(np.linalg.norm(exact.policy_gradient(WORLD, stopped.theta, gamma=1.0)))
-    assert convergence.left_over(1, config, 64) == pytest.approx(np.mean(np.square(lengths)))
+    squared, missing = convergence.left_over(1, config, 64)
+    assert squared == pytest.approx(np.mean(np.square(lengths)))
+    policy = exact.softmax_policy(stopped.theta)
+    reached, best = exact.policy_values(WORLD, policy, 1.0), exact.optimal_values(WORLD, 1.0)
+    assert missing == pytest.approx(WORLD.start @ (best - reached))
+    assert 0.0 < missing < WORLD.start @ best
 
 
 def test_a_planted_order_is_found():

@@ -187,7 +187,7 @@ def left_over(seed: int, config: A3CConfig, pushes: int) -> tuple[float, float]:
     >>> bool(abs(squared - (uniform**2).sum()) < 1e-12)
     True
     >>> round(missing, 4)
-    2.4231
+    2.4151
     """
     world = restarting_world()
     trail = Trail(np.zeros((MOMENTS, world.num_states, world.num_actions)), pushes // MOMENTS)
