@@ -110,15 +110,18 @@ def meeting(num_workers: int, pushes: int, steps_for: int | None = None) -> A3CC
 
     Examples
     --------
-    >>> asked = meeting(8, 1_024)
-    >>> asked.rollout_length, asked.optimizer, round(asked.critic_lr, 4)
-    (1, 'sgd', 0.3125)
+    >>> asked = meeting(8, 16_384)
+    >>> asked.rollout_length, asked.optimizer, asked.actor_lr, asked.critic_lr
+    (1, 'sgd', 0.0296023, 0.103086)
     """
     horizon = float(steps_for or pushes)
+    # A power's last bit differs from one maths library to the next: six digits do not.
+    actor_lr, critic_lr = (
+        float(f"{size:.6g}") for size in (ACTOR * horizon**-0.6, CRITIC * horizon**-0.4)
+    )
     return A3CConfig(
         num_workers=num_workers, rollout_length=1, gamma=1.0, entropy_coef=0.0,
-        actor_lr=ACTOR * horizon**-0.6, critic_lr=CRITIC * horizon**-0.4, max_grad_norm=None,
-        optimizer="sgd",
+        actor_lr=actor_lr, critic_lr=critic_lr, max_grad_norm=None, optimizer="sgd",
     )  # fmt: skip
 
 
