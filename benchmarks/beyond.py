@@ -41,9 +41,7 @@ class Clock:
 
 
 def measure(runner, num_workers, rollout_length):
-    config = network_config(
-        cart_pole(), num_workers=num_workers, rollout_length=rollout_length
-    )
+    config = network_config(cart_pole(), num_workers=num_workers, rollout_length=rollout_length)
     clock = Clock()
     with warnings.catch_warnings(action="ignore"):
         every = 5_000 if runner == "ray" else 100_000

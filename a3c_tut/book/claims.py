@@ -463,8 +463,8 @@ class Claim:
 
     def fingerprint(self) -> str:
         """Return a digest of what has to stand before the data: protocol and conditions."""
-        fixed = {name: value for name, value in asdict(self).items()
-                 if name not in ("verdict", "when", "page", "history", "timing", "source")}  # fmt: skip
+        later = {"verdict", "when", "page", "history", "timing", "source"}
+        fixed = {name: value for name, value in asdict(self).items() if name not in later}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 

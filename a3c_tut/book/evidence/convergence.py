@@ -303,7 +303,7 @@ def slower_critic(num_workers: int, pushes: int) -> Floats:
     (400, 2)
     """
     config = meeting(num_workers, pushes)
-    half = replace(config, critic_lr=config.critic_lr / 2)
+    half = replace(config, critic_lr=config.per_worker("critic_lr")[0] / 2)
     return measured(f"N = {num_workers}, half the critic's step size", half, pushes)
 
 
