@@ -203,7 +203,7 @@ SAME = cliff_world(), cliff_world()
 
 GUARDS = {
     "settings": A3CConfig,
-    "size": lambda: affordable("a run", memory_needed(cliff_world(), A3CConfig())),
+    "size": lambda: affordable("a run", memory_needed(SAME[0], A3CConfig())),
     "place": lambda: processes.check_place("spawn"),
     "interrupts": lambda: processes._interrupts().__enter__(),
     "equality": lambda: SAME[0] == SAME[1],

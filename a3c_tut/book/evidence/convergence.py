@@ -112,7 +112,7 @@ def meeting(num_workers: int, pushes: int, steps_for: int | None = None) -> A3CC
     --------
     >>> asked = meeting(8, 16_384)
     >>> asked.rollout_length, asked.optimizer, asked.actor_lr, asked.critic_lr
-    (1, 'sgd', 0.0296023, 0.103086)
+    (1, 'sgd', 0.0296038, 0.103087)
     """
     horizon = float(steps_for or pushes)
     # A power's last bit differs from one maths library to the next: six digits do not.
