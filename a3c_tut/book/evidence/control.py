@@ -116,6 +116,15 @@ def judged() -> dict[str, dict[str, Any]]:
 #: :meta hide-value:
 PUT_BACK: dict[str, dict[str, Any]] = {
     "all settings for pictures": {},
+    "the settings of the cart-pole": {
+        "reward_scale": 1.0,
+        "entropy_coef": 0.001,
+        "actor_lr": 0.002,
+        "critic_lr": 0.001,
+        "gamma": 0.98,
+        "gae_lambda": 0.9,
+        "max_grad_norm": 40.0,
+    },
     "rewards not scaled": {"reward_scale": 1.0},
     "a bonus of 0.001": {"entropy_coef": 0.001},
     "half the step sizes": {"actor_lr": 0.002, "critic_lr": 0.001},
