@@ -67,15 +67,17 @@ def test_three_seeds_at_most_are_computed_again(refresh):
 
 
 def test_every_seed_has_its_day(monkeypatch):
-    """The first is looked at every day; the others come and go."""
-    chosen = set()
+    """The first is looked at every day, the others come and go; of a single one each has its day."""
+    chosen, alone = set(), set()
     for day in range(400):
         date = type("Date", (), {"today": staticmethod(lambda day=day: _Day(day))})
         monkeypatch.setattr(room.datetime, "date", date)
-        sample = room._sample("page", "roots", list(SEEDS))
+        sample = room._sample("page", "roots", list(SEEDS), again=3)
         assert sample[0] == SEEDS[0]
         chosen |= set(sample)
-    assert chosen == set(SEEDS)
+        (one,) = room._sample("page", "roots", list(SEEDS), again=1)
+        alone.add(one)
+    assert chosen == alone == set(SEEDS)
 
 
 class _Day(int):

@@ -172,11 +172,11 @@ def picture_returns(name: str) -> Floats:
     Examples
     --------
     >>> from unittest.mock import patch
-    >>> with patch(f"{__name__}.kept", lambda page, name, one, seeds, asked: len(seeds)):
+    >>> with patch(f"{__name__}.kept", lambda page, name, one, seeds, asked, again: len(seeds)):
     ...     picture_returns("rewards not scaled")
     10
     """
     config = network_config(as_image(cliff_world()), **PUT_BACK[name])
     asked = {"what": greedy_return, "config": config, "total_steps": _PICTURE_STEPS}
     return kept("control", f"picture: {name}", lambda seed: greedy_return(config, seed),
-                _PICTURE_SEEDS, asked)  # fmt: skip
+                _PICTURE_SEEDS, asked, again=1)  # fmt: skip
