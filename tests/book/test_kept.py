@@ -67,7 +67,7 @@ def test_three_seeds_at_most_are_computed_again(refresh):
 
 
 def test_every_seed_has_its_day(monkeypatch):
-    """The first is looked at every day, the others come and go; of a single one each has its day."""
+    """The first is looked at every day, others come and go; where one is, each has its day."""
     chosen, alone = set(), set()
     for day in range(400):
         date = type("Date", (), {"today": staticmethod(lambda day=day: _Day(day))})
